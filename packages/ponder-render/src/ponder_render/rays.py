@@ -1,0 +1,64 @@
+"""Rays, samples on them, and what comes out of rendering: the dataclasses between the stages of the renderer."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayBundle:
+    """Half-lines ``p(t) = origin + t * direction`` in the world, metres; ``volume_index`` names each ray's volume."""
+
+    origin: Float[Tensor, "rays 3"]
+    direction: Float[Tensor, "rays 3"]
+    volume_index: Int[Tensor, " rays"]
+
+    def __len__(self) -> int:
+        return self.origin.shape[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Intervals along rays: each ray has the same number, sorted, in metres.
+
+    ``valid`` is False for rays that miss their volume; their intervals have zero length.
+    """
+
+    start: Float[Tensor, "rays samples"]
+    end: Float[Tensor, "rays samples"]
+    valid: Bool[Tensor, " rays"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldValues:
+    """What the field says at each sample (Eq. 4, 5, 9). A head that is absent gives None.
+
+    Attributes:
+        sdf: signed distance in metres, positive in free space.
+        gradient: d sdf / d p in world units (unitless where the SDF is exact); the normal before normalisation.
+        color: in [0, 1].
+        semantic: logits or embedding.
+    """
+
+    sdf: Float[Tensor, "rays samples"]
+    gradient: Float[Tensor, "rays samples 3"]
+    color: Float[Tensor, "rays samples 3"] | None
+    semantic: Float[Tensor, "rays samples channels"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Composited rays (Eq. 6) and the samples they came from, which the geometric losses need.
+
+    ``distance`` is metres along the ray; ``opacity`` is the sum of the weights.
+    """
+
+    color: Float[Tensor, "rays 3"] | None
+    distance: Float[Tensor, " rays"]
+    normal: Float[Tensor, "rays 3"]
+    semantic: Float[Tensor, "rays channels"] | None
+    opacity: Float[Tensor, " rays"]
+    weights: Float[Tensor, "rays samples"]
+    samples: Samples
+    values: FieldValues
