@@ -75,7 +75,8 @@ class Boxes:
 class Scene:
     """What the sensors saw of one place: points with colour and normal, and the views.
 
-    ``grid_coord`` is set by grid sampling (Eq. 1): the integer cell of every kept point.
+    ``grid_coord`` is set by grid sampling (Eq. 1): the integer cell of every kept point. The cloud is made of ``views``;
+    ``held_out_views`` show the same place, but neither the cloud nor training has seen them.
 
     Raises:
         ValueError: when the per-point fields differ in length.
@@ -91,6 +92,7 @@ class Scene:
     grid_coord: Int[Tensor, "points 3"] | None = None
     boxes: Boxes | None = None
     views: tuple[View, ...] = ()
+    held_out_views: tuple[View, ...] = ()
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
