@@ -1,1 +1,73 @@
-"""See README.md."""
+"""Scenes, views, transforms and rays for 3D learning; see README.md.
+
+Conventions: metres, right-handed world, Z up; OpenCV cameras; z-depth in metres, 0 where missing; colours
+in [0, 1]; label -1 means "ignore".
+"""
+
+from ponder_data.batch import Batch, collate, point_features
+from ponder_data.depth import (
+    DepthNormals,
+    Projection,
+    back_project,
+    camera_points,
+    normals_from_depth,
+    project,
+    project_to_view,
+    to_world,
+)
+from ponder_data.draws import draw_distinct, draw_uniform
+from ponder_data.grid import GridSample, grid_sample, sample_scene
+from ponder_data.rays import (
+    Rays,
+    concatenate_rays,
+    pixel_index_rays,
+    sample_rays,
+    view_rays,
+    with_scene_index,
+)
+from ponder_data.sample import Sample, SampleConfig, prepare_sample
+from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
+from ponder_data.scenes import CachedScenes, Scenes
+from ponder_data.transforms import AugmentationConfig, ColorJitterConfig, MaskingConfig, augment, mask_points
+
+__all__ = [
+    "IGNORE_LABEL",
+    "AugmentationConfig",
+    "Batch",
+    "Boxes",
+    "CachedScenes",
+    "ColorJitterConfig",
+    "DepthNormals",
+    "GridSample",
+    "MaskingConfig",
+    "Projection",
+    "Rays",
+    "Sample",
+    "SampleConfig",
+    "Scene",
+    "Scenes",
+    "View",
+    "ViewSource",
+    "augment",
+    "back_project",
+    "camera_points",
+    "check_scene",
+    "collate",
+    "concatenate_rays",
+    "draw_distinct",
+    "draw_uniform",
+    "grid_sample",
+    "mask_points",
+    "normals_from_depth",
+    "pixel_index_rays",
+    "point_features",
+    "prepare_sample",
+    "project",
+    "project_to_view",
+    "sample_rays",
+    "sample_scene",
+    "take_points",
+    "to_world",
+    "view_rays",
+    "with_scene_index",
+]

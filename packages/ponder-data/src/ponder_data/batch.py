@@ -3,12 +3,16 @@
 Points are packed, never padded: row ``i`` of scene ``b`` lies in ``offsets[b - 1] : offsets[b]``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ponder_data.rays import Rays
+from ponder_data.rays import Rays, concatenate_rays, with_scene_index
+from ponder_data.sample import Sample
+from ponder_data.scene import IGNORE_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,91 @@ class Batch:
 
     def __len__(self) -> int:
         return self.offsets.shape[0]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """Return the batch, rays included, on ``device``; ``non_blocking`` helps after :meth:`pin_memory`."""
+        moved = {
+            f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), Tensor | Rays)
+        }
+        return replace(self, **moved)
+
+    def pin_memory(self) -> "Batch":
+        """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks for by itself."""
+        pinned = {
+            f.name: getattr(self, f.name).pin_memory()
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), Tensor | Rays)
+        }
+        return replace(self, **pinned)
+
+
+def point_features(
+    color: Float[Tensor, "points 3"], normal: Float[Tensor, "points 3"]
+) -> Float[Tensor, "points 6"]:
+    """Return what the encoders read of each point: colour scaled to [-1, 1], then the unit normal."""
+    return torch.cat((color * 2.0 - 1.0, normal), dim=1)
+
+
+def _packed_labels(samples: Sequence[Sample], name: str) -> Int[Tensor, " points"]:
+    """Return one label per point over all samples, -1 for scenes that have none."""
+    labels = []
+    for sample in samples:
+        values = getattr(sample.scene, name)
+        missing = torch.full((len(sample.scene),), IGNORE_LABEL, device=sample.scene.coord.device)
+        labels.append(missing if values is None else values.long())
+    return torch.cat(labels)
+
+
+def _packed_grid(samples: Sequence[Sample]) -> Int[Tensor, "points 3"]:
+    cells = []
+    for sample in samples:
+        if sample.scene.grid_coord is None:
+            raise ValueError(
+                f"collate: scene {sample.scene.name!r} has no grid_coord; "
+                "pass it through prepare_sample or sample_scene"
+            )
+        cells.append(sample.scene.grid_coord)
+    return torch.cat(cells)
+
+
+def _packed_rays(samples: Sequence[Sample]) -> Rays | None:
+    """Return the rays of all samples, each marked with its place in the batch."""
+    with_rays = [sample for sample in samples if sample.rays is not None]
+    if not with_rays:
+        return None
+    if len(with_rays) < len(samples):
+        raise ValueError(
+            f"collate: {len(with_rays)} of {len(samples)} samples have rays; "
+            "prepare all of them with rays, or none"
+        )
+    return concatenate_rays(
+        [with_scene_index(sample.rays, i) for i, sample in enumerate(samples) if sample.rays is not None]
+    )
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Pack samples into one batch; labels that a scene lacks become -1.
+
+    Raises:
+        ValueError: when there is no sample, a scene was not sampled on the grid, or only some samples have
+            rays.
+    """
+    if len(samples) == 0:
+        raise ValueError("collate: got no samples; a batch holds at least one scene")
+    scenes = [sample.scene for sample in samples]
+    coord = torch.cat([scene.coord for scene in scenes])
+    return Batch(
+        coord=coord,
+        grid_coord=_packed_grid(samples),
+        features=torch.cat([point_features(scene.color, scene.normal) for scene in scenes]),
+        offsets=torch.tensor([len(scene) for scene in scenes], device=coord.device).cumsum(0),
+        lower=torch.stack([sample.lower for sample in samples]),
+        upper=torch.stack([sample.upper for sample in samples]),
+        semantic=_packed_labels(samples, "semantic"),
+        instance=_packed_labels(samples, "instance"),
+        rays=_packed_rays(samples),
+        names=tuple(scene.name for scene in scenes),
+        datasets=tuple(scene.dataset for scene in scenes),
+    )

@@ -1,12 +1,12 @@
 """The scene: a coloured point cloud and the posed pictures that were taken of it.
 
 Conventions, here and in every package: metres, right-handed world, Z up. Cameras are OpenCV
-(x right, y down, z forward), ``camera_to_world`` is 4x4, and the centre of the pixel in row ``v``, column ``u``
-lies at image coordinates ``(u, v)``. Depth is z-depth in metres, 0 where missing. Colours are float32 in [0, 1].
-Label -1 means "ignore".
+(x right, y down, z forward), ``camera_to_world`` is 4x4, and the centre of the pixel in row ``v``, column
+``u`` lies at image coordinates ``(u, v)``. Depth is z-depth in metres, 0 where missing. Colours are float32
+in [0, 1]. Label -1 means "ignore".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -59,7 +59,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """Oriented boxes that stand upright: centre (m), full sizes (m), heading (rad, about +Z), class and instance."""
+    """Upright oriented boxes: centre (m), full sizes (m), heading (rad, about +Z), class and instance."""
 
     center: Float[Tensor, "boxes 3"]
     size: Float[Tensor, "boxes 3"]
@@ -75,8 +75,8 @@ class Boxes:
 class Scene:
     """What the sensors saw of one place: points with colour and normal, and the views.
 
-    ``grid_coord`` is set by grid sampling (Eq. 1): the integer cell of every kept point. The cloud is made of ``views``;
-    ``held_out_views`` show the same place, but neither the cloud nor training has seen them.
+    ``grid_coord`` is set by grid sampling (Eq. 1): the integer cell of every kept point. The cloud is made of
+    ``views``; ``held_out_views`` show the same place, but neither the cloud nor training has seen them.
 
     Raises:
         ValueError: when the per-point fields differ in length.
@@ -100,7 +100,9 @@ class Scene:
         for name in ("color", "normal", "semantic", "instance", "grid_coord"):
             value = getattr(self, name)
             if value is not None and value.shape[0] != points:
-                raise ValueError(f"scene {self.name!r}: {name} has {value.shape[0]} rows but coord has {points}")
+                raise ValueError(
+                    f"scene {self.name!r}: {name} has {value.shape[0]} rows but coord has {points}"
+                )
 
     def __len__(self) -> int:
         return self.coord.shape[0]
@@ -122,7 +124,24 @@ def check_scene(scene: Scene) -> Scene:
         broken = int((~torch.isfinite(value)).any(dim=1).sum())
         if broken:
             raise ValueError(
-                f"scene {scene.name!r}: {broken} of {len(scene)} points have a {name} that is NaN or infinite; "
+                f"scene {scene.name!r}: {broken} of {len(scene)} points have a NaN or infinite {name}; "
                 "remove these points from the file"
             )
     return scene
+
+
+def take_points(scene: Scene, index: Int[Tensor, " kept"]) -> Scene:
+    """Return the scene with only the points in ``index``, in that order; views and boxes stay as they are."""
+
+    def rows(values: Tensor | None) -> Tensor | None:
+        return None if values is None else values[index]
+
+    return replace(
+        scene,
+        coord=scene.coord[index],
+        color=scene.color[index],
+        normal=scene.normal[index],
+        semantic=rows(scene.semantic),
+        instance=rows(scene.instance),
+        grid_coord=rows(scene.grid_coord),
+    )

@@ -1,0 +1,111 @@
+"""The sample: one scene made ready for training, as Eq. 1 says: augmented, masked and sampled on the grid."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from ponder_data.draws import draw_distinct
+from ponder_data.grid import sample_scene
+from ponder_data.rays import Rays, sample_rays
+from ponder_data.scene import Scene, check_scene
+from ponder_data.transforms.augmentation import AugmentationConfig, augment
+from ponder_data.transforms.masking import MaskingConfig, mask_points
+
+
+class SampleConfig(BaseModel):
+    """From a scene to a training sample."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    grid_size: float = Field(default=0.05, gt=0, description="side of the sampling grid's cells, metres")
+    augmentation: AugmentationConfig = AugmentationConfig()
+    masking: MaskingConfig = MaskingConfig()
+    views_per_scene: int = Field(
+        default=3, ge=1, description="pictures to render of each scene; all, where it has fewer"
+    )
+    rays_per_view: int = Field(
+        default=64, ge=1, description="pixels to render of each picture; all, where it has fewer"
+    )
+    depth_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of rays drawn among pixels with sensed depth; the rest among all pixels",
+    )
+
+    @classmethod
+    def evaluation(cls, grid_size: float) -> "SampleConfig":
+        """Return the configuration that changes nothing at random: centre shift and grid sampling only."""
+        return cls(grid_size=grid_size, augmentation=AugmentationConfig.none(), masking=MaskingConfig())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One scene, ready to be packed.
+
+    Attributes:
+        scene: sampled on the grid, without the masked points; its views are in the same (augmented) frame.
+        lower, upper: corners of the bounds of the augmented cloud before masking, metres.
+        rays: what to render, or None.
+    """
+
+    scene: Scene
+    lower: Float[Tensor, "3"]
+    upper: Float[Tensor, "3"]
+    rays: Rays | None
+
+
+def _choose_views(scene: Scene, count: int, generator: torch.Generator) -> Scene:
+    """Return the scene with ``count`` of its views, drawn at random, or all where it has fewer."""
+    if not scene.views:
+        raise ValueError(
+            f"scene {scene.name!r} of {scene.dataset!r} has no views, so there is nothing to render; "
+            "use data with posed pictures, or prepare the sample without rays"
+        )
+    chosen = draw_distinct(len(scene.views), min(count, len(scene.views)), generator)
+    return replace(scene, views=tuple(scene.views[int(i)] for i in chosen))
+
+
+def _masked_and_sampled(scene: Scene, config: SampleConfig, generator: torch.Generator) -> Scene:
+    """Return the scene masked and then sampled on the grid, with at least two points.
+
+    A mask that leaves points in a single cell only is not applied: normalisation layers need two points.
+    """
+    masked = mask_points(scene, config.masking, config.grid_size, generator)
+    sampled = sample_scene(masked, config.grid_size, generator)
+    if len(sampled) < 2:
+        sampled = sample_scene(scene, config.grid_size, generator)
+    if len(sampled) < 2:
+        raise ValueError(
+            f"scene {scene.name!r}: all {len(scene)} points lie in one grid cell of {config.grid_size} m; "
+            "use a smaller grid_size, or check that coordinates are in metres"
+        )
+    return sampled
+
+
+def prepare_sample(scene: Scene, config: SampleConfig, generator: torch.Generator, *, rays: bool) -> Sample:
+    """Make one scene ready: augment, take the bounds, draw rays, mask, sample on the grid.
+
+    Args:
+        scene: is not changed.
+        config: what is done to it.
+        generator: the only source of randomness: the same state gives the same sample.
+        rays: whether to draw pixels to render. If so, the sample's scene keeps only the views drawn from
+            (they are chosen first, so that no other picture is transformed in vain); otherwise it keeps all.
+
+    Raises:
+        ValueError: when the scene has fewer than two points or cells, values that are not finite, or, with
+            ``rays``, no views.
+    """
+    check_scene(scene)
+    if rays:
+        scene = _choose_views(scene, config.views_per_scene, generator)
+    scene = augment(scene, config.augmentation, generator)
+    lower, upper = scene.coord.amin(dim=0), scene.coord.amax(dim=0)
+    drawn = None
+    if rays:
+        drawn = sample_rays(scene.views, config.rays_per_view, generator, depth_share=config.depth_share)
+    return Sample(scene=_masked_and_sampled(scene, config, generator), lower=lower, upper=upper, rays=drawn)
