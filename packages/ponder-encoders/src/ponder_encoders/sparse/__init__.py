@@ -1,0 +1,1 @@
+"""Sparse convolution: sparse tensors, their rulebooks, layers, and the backends that compute them."""

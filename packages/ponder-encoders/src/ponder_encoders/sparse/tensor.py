@@ -1,0 +1,121 @@
+"""Sparse tensors: features of occupied cells, and the rulebooks of those cells shared by every layer."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
+
+from ponder_encoders.point_batch import PointBatch
+from ponder_encoders.sparse.backend import SparseBackend
+from ponder_encoders.sparse.keys import check_range, pack_keys
+from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table, neighbour_table
+
+
+class OccupiedCells:
+    """The occupied cells of one resolution, and their rulebooks, each built once on first use.
+
+    Layers at one resolution share this object, and so its rulebooks; the coarser resolution hangs on it.
+
+    Attributes:
+        keys: sorted keys of the cells; see :mod:`ponder_encoders.sparse.keys`.
+    """
+
+    def __init__(self, keys: Int64[Tensor, " cells"]) -> None:
+        self.keys = keys
+        self._neighbours: dict[int, NeighbourTable] = {}
+        self._children: ChildTable | None = None
+        self._coarser: OccupiedCells | None = None
+
+    def __len__(self) -> int:
+        """Number of occupied cells."""
+        return self.keys.shape[0]
+
+    def neighbours(self, kernel_size: int) -> NeighbourTable:
+        """The neighbours of each cell under a cubic kernel of odd size."""
+        if kernel_size not in self._neighbours:
+            self._neighbours[kernel_size] = neighbour_table(self.keys, kernel_size)
+        return self._neighbours[kernel_size]
+
+    def children(self) -> ChildTable:
+        """How these cells fall into the cells of :meth:`coarser`."""
+        if self._children is None:
+            self._children = child_table(self.keys)
+        return self._children
+
+    def coarser(self) -> "OccupiedCells":
+        """The occupied cells of the next resolution, whose cells are twice as large."""
+        if self._coarser is None:
+            self._coarser = OccupiedCells(self.children().coarse_keys)
+        return self._coarser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseTensor:
+    """Features of occupied cells, in the order of their keys.
+
+    Attributes:
+        features: one row for each cell.
+        cells: which cells these are.
+        backend: what computes convolutions of this tensor.
+    """
+
+    features: Float[Tensor, "cells channels"]
+    cells: OccupiedCells
+    backend: SparseBackend
+
+    def with_features(self, features: Float[Tensor, "cells other"]) -> "SparseTensor":
+        """The same cells with other features."""
+        return replace(self, features=features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOrder:
+    """How the rows of a batch and its cells, which are sorted by key, belong together.
+
+    Attributes:
+        cells: the occupied cells.
+        order: row of the batch that each cell comes from.
+        inverse: cell of each row of the batch.
+    """
+
+    cells: OccupiedCells
+    order: Int64[Tensor, " points"]
+    inverse: Int64[Tensor, " points"]
+
+
+def scene_of_points(offsets: Int[Tensor, " batch"], points: int) -> Int64[Tensor, " points"]:
+    """Scene index of every packed point.
+
+    Raises:
+        ValueError: offsets decrease, or the last is not the number of points.
+    """
+    counts = torch.diff(offsets.to(torch.int64), prepend=offsets.new_zeros(1, dtype=torch.int64))
+    values = offsets.tolist()
+    if values[-1] != points or any(b < a for a, b in zip([0, *values], values, strict=False)):
+        shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
+        raise ValueError(f"offsets must rise to the number of points, {points}, and never fall, but are {shown}")
+    return torch.repeat_interleave(torch.arange(len(values), device=offsets.device), counts)
+
+
+def order_cells(batch: PointBatch) -> CellOrder:
+    """Sort the points of a batch by cell.
+
+    Raises:
+        ValueError: no points; cells that do not fit into keys; two points of one scene in the same cell.
+    """
+    points = batch.grid_coord.shape[0]
+    if points == 0:
+        raise ValueError(f"the batch has no points (offsets {batch.offsets.tolist()}): drop empty batches before")
+    scene = scene_of_points(batch.offsets, points)
+    check_range(batch.grid_coord, batch.offsets.shape[0])
+    keys, order = torch.sort(pack_keys(scene, batch.grid_coord))
+    duplicates = int((keys[1:] == keys[:-1]).sum())
+    if duplicates:
+        raise ValueError(
+            f"{duplicates} of {points} points share a cell with another point of their scene: "
+            "grid-sample the points first, so that each cell holds one"
+        )
+    inverse = torch.empty_like(order)
+    inverse[order] = torch.arange(points, device=order.device)
+    return CellOrder(cells=OccupiedCells(keys), order=order, inverse=inverse)
