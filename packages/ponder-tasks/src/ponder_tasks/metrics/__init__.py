@@ -1,0 +1,1 @@
+"""What is measured: segmentation and rendering of held-out views."""

@@ -1,0 +1,115 @@
+"""The Lovasz losses: convex surrogates of the Jaccard index (Berman, Rannen Triki, Blaschko, CVPR 2018).
+
+The Jaccard loss of a set of mistakes is submodular, so its Lovasz extension is convex: sort the points by how
+wrong they are, and weigh each error by how much the Jaccard loss grows when that point joins the set of
+mistakes. All classes are sorted and summed at once, without a loop. Half-precision logits are computed in
+float32.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from ponder_data.scene import IGNORE_LABEL
+from torch import Tensor
+
+
+def lovasz_softmax(
+    logits: Float[Tensor, "batch classes *spatial"],
+    target: Int[Tensor, "batch *spatial"],
+    *,
+    ignore_index: int | None = IGNORE_LABEL,
+    class_seen: tuple[int, ...] | None = None,
+) -> Float[Tensor, ""]:
+    """Return the Lovasz-Softmax loss, the mean over the classes that occur in ``target``.
+
+    Args:
+        logits: ``(points, classes)`` or ``(batch, classes, height, width)``; softmax is taken here.
+        target: the class of each point, or ``ignore_index``.
+        ignore_index: points of this label are left out; None keeps all.
+        class_seen: only these classes count, where given (a data set that annotates a part of the classes).
+
+    Returns:
+        A scalar in [0, 1]; zero, with zero gradient, where no point or no class is left.
+    """
+    kept_logits, kept_target = _labelled_points(logits, target, ignore_index)
+    classes = kept_logits.shape[1]
+    probability = torch.softmax(kept_logits, dim=1)
+    truth = (kept_target[:, None] == torch.arange(classes, device=logits.device)).to(probability.dtype)
+    # A point of class c errs by 1 - p(c) in class c and by p(other) in every other class.
+    errors = (truth - probability).abs()
+    sorted_errors, order = torch.sort(errors, dim=0, descending=True)
+    growth = jaccard_growth(truth.gather(0, order))
+    loss_per_class = (sorted_errors * growth).sum(dim=0)
+    counted = truth.any(dim=0)
+    if class_seen is not None:
+        counted = counted & _is_seen(class_seen, classes, logits.device)
+    loss = torch.where(counted, loss_per_class, 0.0).sum() / counted.sum().clamp(min=1)
+    return loss + 0.0 * kept_logits.sum()
+
+
+def lovasz_hinge(
+    logits: Float[Tensor, " *shape"],
+    target: Int[Tensor, " *shape"],
+    *,
+    ignore_index: int | None = IGNORE_LABEL,
+) -> Float[Tensor, ""]:
+    """Return the binary Lovasz hinge: the Lovasz extension over the hinge errors ``1 - logit * sign``.
+
+    Args:
+        logits: one score per point, positive for the foreground.
+        target: 1 foreground, 0 background, or ``ignore_index``.
+        ignore_index: points of this label are left out; None keeps all.
+
+    Returns:
+        A scalar, at least 0; zero, with zero gradient, where no point is left.
+    """
+    kept_logits, kept_target = _labelled_points(logits.reshape(-1, 1), target.reshape(-1), ignore_index)
+    truth = kept_target[:, None].to(kept_logits.dtype)
+    errors = 1.0 - kept_logits * (2.0 * truth - 1.0)
+    sorted_errors, order = torch.sort(errors, dim=0, descending=True)
+    growth = jaccard_growth(truth.gather(0, order))
+    return (torch.relu(sorted_errors) * growth).sum() + 0.0 * kept_logits.sum()
+
+
+def jaccard_growth(sorted_truth: Float[Tensor, "points classes"]) -> Float[Tensor, "points classes"]:
+    """Return how much each class's Jaccard loss grows as each next point becomes a mistake (Algorithm 1).
+
+    Args:
+        sorted_truth: 1 where the point belongs to the class, 0 elsewhere, each column sorted by descending
+            error.
+
+    Returns:
+        Per column, the differences of ``1 - |intersection| / |union|``; they are not negative and sum to 1.
+        No gradient.
+    """
+    with torch.no_grad():
+        size = sorted_truth.sum(dim=0, keepdim=True)
+        intersection = size - sorted_truth.cumsum(dim=0)
+        union = size + (1.0 - sorted_truth).cumsum(dim=0)
+        jaccard_loss = 1.0 - intersection / union
+        return torch.diff(jaccard_loss, dim=0, prepend=torch.zeros_like(size))
+
+
+def _labelled_points(
+    logits: Float[Tensor, "batch classes *spatial"],
+    target: Int[Tensor, "batch *spatial"],
+    ignore_index: int | None,
+) -> tuple[Float[Tensor, "kept classes"], Int[Tensor, " kept"]]:
+    """Return one row per labelled point, in float32 or better."""
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    rows = logits.movedim(1, -1).reshape(-1, logits.shape[1])
+    labels = target.reshape(-1)
+    if ignore_index is None:
+        return rows, labels
+    kept = labels != ignore_index
+    return rows[kept], labels[kept]
+
+
+def _is_seen(class_seen: tuple[int, ...], classes: int, device: torch.device) -> Tensor:
+    """Return a mask over the classes."""
+    outside = [index for index in class_seen if not 0 <= index < classes]
+    if outside:
+        raise ValueError(f"class_seen names {outside} but the logits have {classes} classes; count from 0")
+    mask = torch.zeros(classes, dtype=torch.bool, device=device)
+    mask[list(class_seen)] = True
+    return mask
