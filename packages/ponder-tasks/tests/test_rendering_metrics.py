@@ -46,15 +46,13 @@ def test_views_are_averaged_for_psnr_and_pixels_for_depth() -> None:
     for width, offset in ((1, 0.1), (3, 0.01)):
         truth = torch.full((1, width, 3), 0.5)
         depth = torch.arange(1.0, width + 1)[None]
-        accumulator.update(
-            measure_view(
-                rendered_color=truth + offset,
-                real_color=truth,
-                rendered_depth=depth + offset,
-                real_depth=depth,
-            )
+        accumulator.add(
+            rendered_color=truth + offset,
+            real_color=truth,
+            rendered_depth=depth + offset,
+            real_depth=depth,
         )
-    metrics = accumulator.compute()
+    metrics = accumulator.metrics()
     assert metrics.views == 2
     assert metrics.psnr == pytest.approx((20 + 40) / 2, abs=1e-3)
     assert metrics.depth_error == pytest.approx((0.1 + 3 * 0.01) / 4, rel=1e-4)
@@ -69,15 +67,13 @@ def test_guessing_the_mean_gives_gain_zero_and_ratio_one() -> None:
     color = torch.rand(5, 7, 3, generator=generator)
     depth = 1.0 + torch.rand(5, 7, generator=generator)
     accumulator = RenderingAccumulator()
-    accumulator.update(
-        measure_view(
-            rendered_color=color.mean(dim=(0, 1)).expand(5, 7, 3),
-            real_color=color,
-            rendered_depth=depth.mean().expand(5, 7),
-            real_depth=depth,
-        )
+    accumulator.add(
+        rendered_color=color.mean(dim=(0, 1)).expand(5, 7, 3),
+        real_color=color,
+        rendered_depth=depth.mean().expand(5, 7),
+        real_depth=depth,
     )
-    metrics = accumulator.compute()
+    metrics = accumulator.metrics()
     assert metrics.psnr_gain == pytest.approx(0.0, abs=1e-4)
     assert metrics.depth_error_ratio == pytest.approx(1.0, rel=1e-5)
 
@@ -95,7 +91,8 @@ def test_angles() -> None:
 def test_normals_are_measured_where_known() -> None:
     real = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     rendered = torch.tensor([[0.0, 0.0, 0.3], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
-    view = measure_view(
+    accumulator = RenderingAccumulator()
+    view = accumulator.add(
         rendered_color=torch.zeros(3, 3),
         real_color=torch.zeros(3, 3),
         rendered_depth=torch.ones(3),
@@ -105,24 +102,20 @@ def test_normals_are_measured_where_known() -> None:
     )
     assert view.normal_pixels == 2
     assert view.normal_error == pytest.approx(90.0)
-    accumulator = RenderingAccumulator()
-    accumulator.update(view)
-    assert {m.name: m.value for m in accumulator.compute().measurements()}["normal_error"] == pytest.approx(
+    assert {m.name: m.value for m in accumulator.metrics().measurements()}["normal_error"] == pytest.approx(
         45.0
     )
 
 
 def test_figures_without_truth_are_left_out() -> None:
     accumulator = RenderingAccumulator()
-    accumulator.update(
-        measure_view(
-            rendered_color=torch.zeros(2, 3),
-            real_color=torch.ones(2, 3),
-            rendered_depth=torch.ones(2),
-            real_depth=torch.zeros(2),
-        )
+    accumulator.add(
+        rendered_color=torch.zeros(2, 3),
+        real_color=torch.ones(2, 3),
+        rendered_depth=torch.ones(2),
+        real_depth=torch.zeros(2),
     )
-    metrics = accumulator.compute()
+    metrics = accumulator.metrics()
     assert math.isnan(metrics.depth_error)
     assert [m.name for m in metrics.measurements()] == ["psnr", "psnr_of_mean_color", "psnr_gain"]
     assert metrics.psnr == 0.0
@@ -130,7 +123,7 @@ def test_figures_without_truth_are_left_out() -> None:
 
 def test_mistakes_are_told() -> None:
     with pytest.raises(ValueError, match="no view was rendered"):
-        RenderingAccumulator().compute()
+        RenderingAccumulator().metrics()
     ones = torch.ones(2, 3)
     with pytest.raises(ValueError, match="rendered depth has 1 values that are NaN or infinite"):
         measure_view(

@@ -39,14 +39,14 @@ def test_agrees_with_a_loop_however_batches_are_cut(pairs: list[tuple[int, int]]
     predicted, truth = [p for p, _ in pairs], [t for _, t in pairs]
     matrix = ConfusionMatrix(NAMES)
     for part in (slice(None, cut), slice(cut, None)):
-        matrix.update(
+        matrix.add(
             torch.tensor(predicted[part], dtype=torch.int64), torch.tensor(truth[part], dtype=torch.int64)
         )
     if all(label == -1 for label in truth):
         with pytest.raises(ValueError, match="no labelled point"):
-            matrix.compute()
+            matrix.metrics()
         return
-    metrics = matrix.compute()
+    metrics = matrix.metrics()
     ious, accuracies, overall = slow_figures(predicted, truth, 4)
     assert metrics.iou_per_class == pytest.approx(ious, nan_ok=True)
     assert metrics.accuracy_per_class == pytest.approx(accuracies, nan_ok=True)
@@ -58,8 +58,8 @@ def test_agrees_with_a_loop_however_batches_are_cut(pairs: list[tuple[int, int]]
 
 def test_a_class_that_is_only_predicted_counts_in_the_iou_and_not_in_the_accuracy() -> None:
     matrix = ConfusionMatrix(NAMES)
-    matrix.update(torch.tensor([0, 0, 2, 3]), torch.tensor([0, 0, 0, -1]))
-    metrics = matrix.compute()
+    matrix.add(torch.tensor([0, 0, 2, 3]), torch.tensor([0, 0, 0, -1]))
+    metrics = matrix.metrics()
     assert metrics.iou_per_class == pytest.approx((2 / 3, math.nan, 0.0, math.nan), nan_ok=True)
     assert metrics.miou == pytest.approx(1 / 3)
     assert metrics.macc == pytest.approx(2 / 3)
@@ -67,15 +67,15 @@ def test_a_class_that_is_only_predicted_counts_in_the_iou_and_not_in_the_accurac
 
 def test_counts_have_true_classes_in_rows() -> None:
     matrix = ConfusionMatrix(NAMES)
-    matrix.update(torch.tensor([1, 1]), torch.tensor([2, 1]))
+    matrix.add(torch.tensor([1, 1]), torch.tensor([2, 1]))
     assert matrix.counts()[2, 1] == 1
     assert matrix.counts().sum() == 2
 
 
 def test_measurements_are_percent_and_json_has_no_nan() -> None:
     matrix = ConfusionMatrix(NAMES)
-    matrix.update(torch.tensor([0, 1], dtype=torch.int32), torch.tensor([0, 0], dtype=torch.int32))
-    metrics = matrix.compute()
+    matrix.add(torch.tensor([0, 1], dtype=torch.int32), torch.tensor([0, 0], dtype=torch.int32))
+    metrics = matrix.metrics()
     assert [(m.name, m.value, m.unit, m.better) for m in metrics.measurements()] == [
         ("miou", 25.0, "%", "higher"),
         ("macc", 50.0, "%", "higher"),
@@ -91,6 +91,6 @@ def test_mistakes_are_told() -> None:
         ConfusionMatrix(["wall"])
     matrix = ConfusionMatrix(NAMES)
     with pytest.raises(ValueError, match="targets run from 0 to 9"):
-        matrix.update(torch.tensor([0, 0]), torch.tensor([0, 9]))
+        matrix.add(torch.tensor([0, 0]), torch.tensor([0, 9]))
     with pytest.raises(ValueError, match="predictions run from -1 to 0"):
-        matrix.update(torch.tensor([0, -1]), torch.tensor([0, 1]))
+        matrix.add(torch.tensor([0, -1]), torch.tensor([0, 1]))

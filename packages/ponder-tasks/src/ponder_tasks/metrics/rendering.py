@@ -93,11 +93,29 @@ class RenderingAccumulator:
     def __init__(self) -> None:
         self._views: list[ViewRendering] = []
 
-    def update(self, view: ViewRendering) -> None:
-        """Add the figures of one view."""
+    def add(
+        self,
+        *,
+        real_color: Float[Tensor, "*pixels 3"],
+        rendered_color: Float[Tensor, "*pixels 3"],
+        real_depth: Float[Tensor, "*pixels"],
+        rendered_depth: Float[Tensor, "*pixels"],
+        real_normal: Float[Tensor, "*pixels 3"] | None = None,
+        rendered_normal: Float[Tensor, "*pixels 3"] | None = None,
+    ) -> ViewRendering:
+        """Add one view and return its own figures; arguments and errors as for ``measure_view``."""
+        view = measure_view(
+            real_color=real_color,
+            rendered_color=rendered_color,
+            real_depth=real_depth,
+            rendered_depth=rendered_depth,
+            real_normal=real_normal,
+            rendered_normal=rendered_normal,
+        )
         self._views.append(view)
+        return view
 
-    def compute(self) -> RenderingMetrics:
+    def metrics(self) -> RenderingMetrics:
         """Return the figures over all views added so far.
 
         Raises:
@@ -108,12 +126,12 @@ class RenderingAccumulator:
 
 def measure_view(
     *,
-    rendered_color: Float[Tensor, "*pixels 3"],
     real_color: Float[Tensor, "*pixels 3"],
-    rendered_depth: Float[Tensor, "*pixels"],
+    rendered_color: Float[Tensor, "*pixels 3"],
     real_depth: Float[Tensor, "*pixels"],
-    rendered_normal: Float[Tensor, "*pixels 3"] | None = None,
+    rendered_depth: Float[Tensor, "*pixels"],
     real_normal: Float[Tensor, "*pixels 3"] | None = None,
+    rendered_normal: Float[Tensor, "*pixels 3"] | None = None,
 ) -> ViewRendering:
     """Return the figures of one view: an image, or any set of its pixels.
 

@@ -80,7 +80,7 @@ class ConfusionMatrix:
             num_classes=len(self.class_names), ignore_index=IGNORE_LABEL, validate_args=False
         )
 
-    def update(self, prediction: Int[Tensor, " points"], target: Int[Tensor, " points"]) -> None:
+    def add(self, prediction: Int[Tensor, " points"], target: Int[Tensor, " points"]) -> None:
         """Add points: their predicted classes, and their true ones (-1 where unknown, which are left out).
 
         Raises:
@@ -94,7 +94,7 @@ class ConfusionMatrix:
         """Return the matrix: rows are true classes, columns predicted ones."""
         return self._matrix.confmat.clone()
 
-    def compute(self) -> SegmentationMetrics:
+    def metrics(self) -> SegmentationMetrics:
         """Return the figures of everything added so far.
 
         Raises:
