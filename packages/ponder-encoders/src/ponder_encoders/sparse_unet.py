@@ -7,6 +7,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
+from ponder_encoders.checkpoints import published_sizes, published_weights
 from ponder_encoders.norms import PointBatchNorm, normalise_and_rectify
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.sparse.backend import BackendName, check_backend, choose_backend
@@ -250,9 +251,14 @@ class SparseUNet(nn.Module):
         Raises:
             ValueError: names that are unknown, missing, or of an impossible shape, all listed.
         """
-        from ponder_encoders.checkpoints import published_config, published_weights
-
-        config = published_config(state_dict, backend)
+        sizes = published_sizes(state_dict)
+        config = SparseUNetConfig(
+            in_channels=sizes.in_channels,
+            base_channels=sizes.base_channels,
+            channels=sizes.channels,
+            layers=sizes.layers,
+            backend=backend,
+        )
         network = cls(config)
         network.load_state_dict(published_weights(state_dict, network.state_dict()))
         return network
