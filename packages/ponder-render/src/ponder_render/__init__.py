@@ -1,1 +1,58 @@
-"""See README.md."""
+"""NeuS rendering of feature volumes on any device. See README.md.
+
+Conventions: metres, right-handed world, Z up; rays are ``origin + t * direction`` with unit directions, so ``t`` is
+a distance in metres. Volumes are ``(batch, channels, x, y, z)`` at interfaces, with values at cell centres. The SDF
+is positive in free space.
+"""
+
+from ponder_render.bounds import Bounds, RaySpan, intersect, scene_bounds
+from ponder_render.dense import DenseNetConfig, build_dense_net
+from ponder_render.density import Density, NeusConfig, NeusDensity
+from ponder_render.evaluation import evaluate_field, evaluate_field_reference
+from ponder_render.field import FieldConfig, NeuralField
+from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
+from ponder_render.placement import Placement, place
+from ponder_render.query import Corners, contract, find_corners, interpolate, spatial_gradient
+from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
+from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
+from ponder_render.sampling import SamplerConfig
+from ponder_render.volume import FeatureVolume, PooledPoints, densify
+
+__all__ = [
+    "Bounds",
+    "Corners",
+    "DenseNetConfig",
+    "Density",
+    "FeatureVolume",
+    "FieldConfig",
+    "FieldValues",
+    "LossTerm",
+    "Losses",
+    "NeuralField",
+    "NeusConfig",
+    "NeusDensity",
+    "Placement",
+    "PooledPoints",
+    "RayBundle",
+    "RaySpan",
+    "RayTargets",
+    "Rendered",
+    "RenderedRays",
+    "RendererConfig",
+    "RenderingLossConfig",
+    "Samples",
+    "SamplerConfig",
+    "VolumeRenderer",
+    "build_dense_net",
+    "contract",
+    "densify",
+    "evaluate_field",
+    "evaluate_field_reference",
+    "find_corners",
+    "interpolate",
+    "intersect",
+    "place",
+    "rendering_losses",
+    "scene_bounds",
+    "spatial_gradient",
+]

@@ -22,12 +22,21 @@ class RayBundle:
 class Samples:
     """Intervals along rays: each ray has the same number, sorted, in metres.
 
-    ``valid`` is False for rays that miss their volume; their intervals have zero length.
+    Attributes:
+        start, end: the intervals; one ends where the next starts, the last at the far side of the ray's box.
+        distance: where in each interval the field is evaluated, ``start <= distance <= end``.
+        valid: False for rays that miss their volume; their intervals have zero length.
     """
 
     start: Float[Tensor, "rays samples"]
     end: Float[Tensor, "rays samples"]
+    distance: Float[Tensor, "rays samples"]
     valid: Bool[Tensor, " rays"]
+
+    @property
+    def middle(self) -> Float[Tensor, "rays samples"]:
+        """The middles of the intervals: the ``t_j`` of Eq. 6."""
+        return 0.5 * (self.start + self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

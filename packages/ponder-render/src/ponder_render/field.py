@@ -1,0 +1,132 @@
+"""The neural field: what a point of the volume looks like (Eq. 4, 5, 9).
+
+The SDF is in metres, positive in free space. Its normal is computed in closed form, in world units: with the gradient
+``g`` of the SDF network in feature space, ``n = (d f / d p)^T g + (d coordinate / d p)^T d sdf / d coordinate``. The
+field gives ``g`` and the second gradient; the volume's ``spatial_gradient`` gives the first product.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from ponder_render.mlp import HeadMlp, SmoothMlp
+
+Coordinate = Literal["box", "cell", "none"]
+
+
+class FieldConfig(BaseModel):
+    """Sizes of the field's networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hidden: int = Field(default=64, ge=1, description="width of every hidden layer")
+    sdf_layers: int = Field(default=2, ge=0, description="hidden layers of the SDF network")
+    color_layers: int | None = Field(
+        default=2, ge=0, description="hidden layers of the colour head; None: no colour"
+    )
+    semantic_channels: int | None = Field(
+        default=None, ge=1, description="outputs of the semantic head; None: no head"
+    )
+    semantic_layers: int = Field(default=1, ge=0, description="hidden layers of the semantic head")
+    geometry_channels: int = Field(default=15, ge=0, description="width of the geometry feature h")
+    coordinate: Coordinate = Field(
+        default="box",
+        description="the networks' p: position in the box in [-1, 1], offset from the cell's centre in [-1, 1] "
+        "(discontinuous between cells), or none",
+    )
+    beta: float = Field(default=100.0, gt=0, description="sharpness of the SDF network's softplus")
+    initial_sdf: float = Field(
+        default=0.2, description="the SDF before training, metres: a little free space everywhere"
+    )
+    initial_spread: float = Field(
+        default=0.1,
+        gt=0,
+        description="how much the SDF varies before training, metres: 0 would stop its gradients",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """What the SDF network says (Eq. 4) and its gradients with respect to both inputs."""
+
+    sdf: Float[Tensor, " samples"]
+    hidden: Float[Tensor, "samples geometry_channels"]
+    feature_gradient: Float[Tensor, "samples channels"]
+    coordinate_gradient: Float[Tensor, "samples coordinates"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appearance:
+    """Colour in [0, 1] and semantic outputs (Eq. 5, 9); None where the field has no such head."""
+
+    color: Float[Tensor, "samples 3"] | None
+    semantic: Float[Tensor, "samples semantic_channels"] | None
+
+
+class NeuralField(nn.Module):
+    """``phi_SDF``, ``phi_RGB`` and ``phi_SEMANTIC`` over features of ``channels``."""
+
+    def __init__(self, config: FieldConfig, channels: int) -> None:
+        super().__init__()
+        self.config = config
+        self.coordinates = 0 if config.coordinate == "none" else 3
+        place, geometry = self.coordinates + channels, config.geometry_channels
+        self.geometry_net = SmoothMlp(place, config.hidden, config.sdf_layers, 1 + geometry, config.beta)
+        self._start_in_free_space()
+        self.color_head = self.semantic_head = None
+        if config.color_layers is not None:
+            self.color_head = HeadMlp(place + 6 + geometry, config.hidden, config.color_layers, 3)
+        if config.semantic_channels is not None:
+            inputs = place + 3 + geometry
+            self.semantic_head = HeadMlp(
+                inputs, config.hidden, config.semantic_layers, config.semantic_channels
+            )
+
+    def _start_in_free_space(self) -> None:
+        """Before training the SDF is a small positive distance that varies a little: hardly opaque, gradients alive."""
+        output = self.geometry_net.output
+        with torch.no_grad():
+            output.weight[0].normal_(0, self.config.initial_spread / output.in_features**0.5)
+            output.bias.zero_()
+            output.bias[0] = self.config.initial_sdf
+
+    def sdf(
+        self, coordinate: Float[Tensor, "samples coordinates"], feature: Float[Tensor, "samples channels"]
+    ) -> Float[Tensor, " samples"]:
+        """The SDF alone, metres: what samplers and meshing need."""
+        return self.geometry_net.first_output(torch.cat([coordinate, feature], dim=1))
+
+    def geometry(
+        self, coordinate: Float[Tensor, "samples coordinates"], feature: Float[Tensor, "samples channels"]
+    ) -> Geometry:
+        """Eq. 4 and the gradients that the normal is made of."""
+        output, gradient = self.geometry_net.with_gradient(torch.cat([coordinate, feature], dim=1))
+        return Geometry(
+            sdf=output[:, 0],
+            hidden=output[:, 1:],
+            feature_gradient=gradient[:, self.coordinates :],
+            coordinate_gradient=gradient[:, : self.coordinates],
+        )
+
+    def appearance(
+        self,
+        coordinate: Float[Tensor, "samples coordinates"],
+        feature: Float[Tensor, "samples channels"],
+        direction: Float[Tensor, "samples 3"],
+        gradient: Float[Tensor, "samples 3"],
+        hidden: Float[Tensor, "samples geometry_channels"],
+    ) -> Appearance:
+        """Eq. 5 and 9. The heads see the SDF's gradient shortened to at most unit length, so that no outlier rules."""
+        normal = gradient * gradient.square().sum(dim=1, keepdim=True).clamp(min=1).rsqrt()
+        color = semantic = None
+        if self.color_head is not None:
+            color = torch.sigmoid(
+                self.color_head(torch.cat([coordinate, feature, direction, normal, hidden], dim=1))
+            )
+        if self.semantic_head is not None:
+            semantic = self.semantic_head(torch.cat([coordinate, feature, normal, hidden], dim=1))
+        return Appearance(color=color, semantic=semantic)
