@@ -1,0 +1,102 @@
+"""Fused CPU kernels of submanifold convolution: gather, multiply and add, block by block, in cache.
+
+Kept apart because importing it imports numba. ``no_type_check`` keeps run-time type checkers, which wrap functions,
+away from what numba must compile. Rows are float32 and contiguous; missing neighbours hold the number of cells.
+"""
+
+from typing import no_type_check
+
+import numpy as np
+from numba import njit, prange
+
+
+@njit(cache=True, inline="always")
+@no_type_check
+def _gather(source, neighbours, offset, start, stop, buffer, positions):
+    # Collect the rows of the neighbours that exist, and which cells of the block they belong to.
+    count = 0
+    for cell in range(start, stop):
+        row = neighbours[cell, offset]
+        if row < source.shape[0]:
+            for channel in range(source.shape[1]):
+                buffer[count, channel] = source[row, channel]
+            positions[count] = cell
+            count += 1
+    return count
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+@no_type_check
+def forward(features, weight, neighbours, block, result):
+    """``result[i] = sum_k features[neighbours[i, k]] @ weight[k]``; threads own blocks of cells."""
+    cells, volume = neighbours.shape
+    inputs, outputs = weight.shape[1], weight.shape[2]
+    centre = volume // 2
+    for index in prange((cells + block - 1) // block):
+        start, stop = index * block, min(cells, (index + 1) * block)
+        gathered = np.empty((block, inputs), np.float32)
+        product = np.empty((block, outputs), np.float32)
+        positions = np.empty(block, np.int32)
+        np.dot(features[start:stop], weight[centre], result[start:stop])
+        for offset in range(volume):
+            if offset == centre:
+                continue
+            count = _gather(features, neighbours, offset, start, stop, gathered, positions)
+            if count == 0:
+                continue
+            np.dot(gathered[:count], weight[offset], product[:count])
+            for entry in range(count):
+                cell = positions[entry]
+                for channel in range(outputs):
+                    result[cell, channel] += product[entry, channel]
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+@no_type_check
+def backward(gradient, features, weight_transposed, neighbours, block, needs_features, to_features, to_weight):
+    """Gradients of :func:`forward`, from one gather of the output's gradient.
+
+    By the kernel's point symmetry, cell ``i`` is the neighbour at the mirrored offset of its own neighbour at ``k``:
+    so what cell ``i`` receives is again a sum over its neighbours, and no two threads add to the same row.
+
+    Args:
+        gradient: of the result.
+        features: the forward pass's input.
+        weight_transposed: ``weight[k].T`` for each offset.
+        neighbours: the forward pass's table.
+        block: cells worked on at a time.
+        needs_features: whether to fill ``to_features``.
+        to_features: receives the gradient of the features.
+        to_weight: zeros ``(parts, volume, inputs, outputs)``: one sum for each thread, to be added up afterwards.
+    """
+    cells, volume = neighbours.shape
+    inputs, outputs = features.shape[1], gradient.shape[1]
+    blocks, parts = (cells + block - 1) // block, to_weight.shape[0]
+    for part in prange(parts):
+        gathered = np.empty((block, outputs), np.float32)
+        own = np.empty((block, inputs), np.float32)
+        product = np.empty((block, inputs), np.float32)
+        outer = np.empty((inputs, outputs), np.float32)
+        positions = np.empty(block, np.int32)
+        for index in range(part * blocks // parts, (part + 1) * blocks // parts):
+            start, stop = index * block, min(cells, (index + 1) * block)
+            if needs_features:
+                to_features[start:stop] = 0
+            for offset in range(volume):
+                mirrored = volume - 1 - offset
+                count = _gather(gradient, neighbours, offset, start, stop, gathered, positions)
+                if count == 0:
+                    continue
+                if needs_features:
+                    np.dot(gathered[:count], weight_transposed[mirrored], product[:count])
+                for entry in range(count):
+                    cell = positions[entry]
+                    for channel in range(inputs):
+                        own[entry, channel] = features[cell, channel]
+                    if needs_features:
+                        for channel in range(inputs):
+                            to_features[cell, channel] += product[entry, channel]
+                np.dot(own[:count].T, gathered[:count], outer)
+                for row in range(inputs):
+                    for channel in range(outputs):
+                        to_weight[part, mirrored, row, channel] += outer[row, channel]
