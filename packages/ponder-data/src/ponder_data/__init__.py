@@ -5,6 +5,8 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
+from ponder_data.datasets.scan_file import read_scan
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -16,7 +18,10 @@ from ponder_data.depth import (
     to_world,
 )
 from ponder_data.draws import draw_distinct, draw_uniform
+from ponder_data.export import write_points_ply
+from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_sample, sample_scene
+from ponder_data.normals import estimate_normals
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -36,12 +41,15 @@ __all__ = [
     "Batch",
     "Boxes",
     "CachedScenes",
+    "Cloud",
     "ColorJitterConfig",
     "DepthNormals",
     "GridSample",
     "MaskingConfig",
     "Projection",
     "Rays",
+    "RgbdSequence",
+    "RgbdSequenceConfig",
     "Sample",
     "SampleConfig",
     "Scene",
@@ -56,6 +64,8 @@ __all__ = [
     "concatenate_rays",
     "draw_distinct",
     "draw_uniform",
+    "estimate_normals",
+    "fuse_views",
     "grid_sample",
     "mask_points",
     "normals_from_depth",
@@ -64,10 +74,12 @@ __all__ = [
     "prepare_sample",
     "project",
     "project_to_view",
+    "read_scan",
     "sample_rays",
     "sample_scene",
     "take_points",
     "to_world",
     "view_rays",
     "with_scene_index",
+    "write_points_ply",
 ]

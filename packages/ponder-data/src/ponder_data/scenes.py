@@ -34,7 +34,7 @@ class CachedScenes:
         ValueError: when ``limit`` is below 1.
     """
 
-    def __init__(self, scenes: Scenes, limit: int) -> None:
+    def __init__(self, scenes: Scenes, limit: int = 64) -> None:
         if limit < 1:
             raise ValueError(f"CachedScenes: the limit is {limit} scenes; it must be at least 1")
         self._scenes = scenes
