@@ -267,8 +267,17 @@ def children_outer(
     return result.view(8, fine.shape[1], coarse.shape[1])
 
 
+def cast_together(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Under autocast, both in its type (float64 is left alone, as PyTorch does); otherwise as they are."""
+    device = features.device.type
+    if not torch.is_autocast_enabled(device) or features.dtype == torch.float64:
+        return features, weight
+    dtype = torch.get_autocast_dtype(device)
+    return features.to(dtype), weight.to(dtype)
+
+
 class TorchBackend:
-    """Sparse convolutions in plain PyTorch; see the module's own words."""
+    """Sparse convolutions in plain PyTorch; under autocast in autocast's type, added up in float32."""
 
     name = "torch"
 
@@ -279,16 +288,16 @@ class TorchBackend:
         neighbours: NeighbourTable,
     ) -> Float[Tensor, "cells outputs"]:
         """``out[i] = sum_k features[neighbour(i, k)] @ weight[k]``."""
-        return SubmanifoldFunction.apply(features, weight, neighbours)  # type: ignore[no-any-return]
+        return SubmanifoldFunction.apply(*cast_together(features, weight), neighbours)  # type: ignore[no-any-return]
 
     def down(
         self, features: Float[Tensor, "fine inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
     ) -> Float[Tensor, "coarse outputs"]:
         """``out[j] = sum_k features[child(j, k)] @ weight[k]``."""
-        return DownFunction.apply(features, weight, table)  # type: ignore[no-any-return]
+        return DownFunction.apply(*cast_together(features, weight), table)  # type: ignore[no-any-return]
 
     def up(
         self, features: Float[Tensor, "coarse inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
-        return UpFunction.apply(features, weight, table)  # type: ignore[no-any-return]
+        return UpFunction.apply(*cast_together(features, weight), table)  # type: ignore[no-any-return]

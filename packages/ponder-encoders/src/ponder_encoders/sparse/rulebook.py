@@ -43,6 +43,16 @@ class NeighbourTable:
             result.append((column.index_select(0, cells), cells.to(torch.int32)))
         return result
 
+    @cached_property
+    def padded_pairs(self) -> tuple[Int32[Tensor, "2 volume cells"], Int32[Tensor, " volume"]]:
+        """:attr:`pairs` in one tensor, (neighbours, cells), each offset filled up with -1, and how many are real."""
+        counts = torch.tensor([cells.shape[0] for _, cells in self.pairs], dtype=torch.int32)
+        result = self.rows.new_full((2, self.volume, self.cells), -1)
+        for offset, (neighbours, cells) in enumerate(self.pairs):
+            result[0, offset, : cells.shape[0]] = neighbours
+            result[1, offset, : cells.shape[0]] = cells
+        return result, counts.to(self.rows.device)
+
 
 def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
     """Look up the neighbours of every cell under a cubic kernel of odd size.
