@@ -1,18 +1,19 @@
 """NeuS rendering of feature volumes on any device. See README.md.
 
-Conventions: metres, right-handed world, Z up; rays are ``origin + t * direction`` with unit directions, so ``t`` is
-a distance in metres. Volumes are ``(batch, channels, x, y, z)`` at interfaces, with values at cell centres. The SDF
-is positive in free space.
+Conventions: metres, right-handed world, Z up; rays are ``origin + t * direction`` with unit directions, so
+``t`` is a distance in metres. Volumes are ``(batch, channels, x, y, z)`` at interfaces, with values at cell
+centres. The SDF is positive in free space.
 """
 
 from ponder_render.bounds import Bounds, RaySpan, intersect, scene_bounds
+from ponder_render.corners import Corners, find_corners
 from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import Density, NeusConfig, NeusDensity
 from ponder_render.evaluation import evaluate_field, evaluate_field_reference
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
 from ponder_render.placement import Placement, place
-from ponder_render.query import Corners, contract, find_corners, interpolate, spatial_gradient
+from ponder_render.query import contract, interpolate, spatial_gradient
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
 from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
 from ponder_render.sampling import SamplerConfig
@@ -40,8 +41,8 @@ __all__ = [
     "RenderedRays",
     "RendererConfig",
     "RenderingLossConfig",
-    "Samples",
     "SamplerConfig",
+    "Samples",
     "VolumeRenderer",
     "build_dense_net",
     "contract",

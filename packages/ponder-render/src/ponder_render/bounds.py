@@ -27,7 +27,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaySpan:
-    """The part of each ray inside its box: ``0 <= near < far`` where ``hit``, and ``near = far = 0`` elsewhere."""
+    """The part of each ray inside its box: ``0 <= near < far`` where ``hit``, else ``near = far = 0``."""
 
     near: Float[Tensor, " rays"]
     far: Float[Tensor, " rays"]
@@ -37,8 +37,8 @@ class RaySpan:
 def intersect(rays: RayBundle, bounds: Bounds) -> RaySpan:
     """Cut every ray, from its own origin, with its own box (slab method).
 
-    A ray that starts inside begins at 0; one that only touches the box, or has it behind, misses. Directions need
-    not have unit length: ``near`` and ``far`` are in units of the direction. No gradient flows.
+    A ray that starts inside begins at 0; one that only touches the box, or has it behind, misses. Directions
+    need not have unit length: ``near`` and ``far`` are in units of the direction. No gradient flows.
     """
     with torch.no_grad():
         lower = bounds.lower.to(rays.origin)[rays.volume_index]
@@ -65,9 +65,9 @@ def scene_bounds(
 ) -> Bounds:
     """Boxes to render in, around scenes that reach from ``lower`` to ``upper`` (metres).
 
-    With an ``extent`` every box has this size, is centred on its scene in x and y, and begins ``margin`` below the
-    scene's lowest point, so that the floor lies inside. Without one, boxes are the scenes' bounds with ``margin`` on
-    all six sides.
+    With an ``extent`` every box has this size, is centred on its scene in x and y, and begins ``margin``
+    below the scene's lowest point, so that the floor lies inside. Without one, boxes are the scenes' bounds
+    with ``margin`` on all six sides.
 
     Raises:
         ValueError: when a bound is not finite or a box would have no volume.
@@ -83,7 +83,7 @@ def scene_bounds(
     if bool(broken.any()):
         index = int(broken.nonzero()[0])
         raise ValueError(
-            f"volume {index}: its box from {bounds.lower[index].tolist()} to {bounds.upper[index].tolist()} m has no "
-            "volume; check that the scene's points are finite and give a margin or an extent above 0"
+            f"volume {index}: the box from {bounds.lower[index].tolist()} to {bounds.upper[index].tolist()} "
+            "m has no volume; check that the scene's points are finite and give a margin or an extent above 0"
         )
     return bounds

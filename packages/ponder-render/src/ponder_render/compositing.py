@@ -1,7 +1,7 @@
 """From opacities to pictures (Eq. 6): weights, and sums along rays.
 
-Goes through nerfacc's dense functions, which run on any device; where nerfacc cannot be imported, the same formulas
-in plain PyTorch take their place.
+Goes through nerfacc's dense functions, which run on any device; where nerfacc cannot be imported, the same
+formulas in plain PyTorch take their place.
 """
 
 import functools

@@ -21,8 +21,9 @@ class DenseNetConfig(BaseModel):
     projected_channels: int | None = Field(
         default=32,
         ge=1,
-        description="reduce the point features to this many channels before pooling, by a linear layer without bias: "
-        "the same as a 1x1x1 convolution after mean pooling, at the cost of points instead of cells; None: as they are",
+        description="reduce the point features to this many channels before pooling, by a linear layer "
+        "without bias: the same as a 1x1x1 convolution after mean pooling, for the price of points instead "
+        "of cells; None: leave them as they are",
     )
     groups: int = Field(
         default=8, ge=1, description="groups of the U-Net's GroupNorm; must divide the channels"
@@ -44,8 +45,9 @@ class DenseConv(nn.Module):
 class DenseUnet(nn.Module):
     """A 3D U-Net of two levels below the full resolution, with skip connections.
 
-    GroupNorm keeps it independent of the batch size. Sides that are not multiples of 4 are padded at the upper end and
-    cut again. The last layer has neither norm nor activation, so that features of either sign come out.
+    GroupNorm keeps it independent of the batch size. Sides that are not multiples of 4 are padded at the
+    upper end and cut again. The last layer has neither norm nor activation, so that features of either sign
+    come out.
     """
 
     def __init__(self, config: DenseNetConfig, in_channels: int) -> None:
@@ -78,14 +80,15 @@ def _block(in_channels: int, out_channels: int, groups: int, stride: int = 1) ->
 
 
 def build_dense_net(config: DenseNetConfig, in_channels: int) -> nn.Module:
-    """The dense network of ``config`` for pooled features of ``in_channels``, with weights stored channels-last.
+    """The dense network of ``config`` for pooled features of ``in_channels``, its weights channels-last.
 
     Raises:
         ValueError: when the groups of the norm do not divide the channels.
     """
     if config.kind == "unet" and config.channels % config.groups:
         raise ValueError(
-            f"{config.groups} groups do not divide {config.channels} channels; choose another dense.groups or channels"
+            f"{config.groups} groups do not divide {config.channels} channels; choose other dense.groups or "
+            "dense.channels"
         )
     net = DenseConv(config, in_channels) if config.kind == "conv" else DenseUnet(config, in_channels)
-    return net.to(memory_format=torch.channels_last_3d)
+    return net.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]

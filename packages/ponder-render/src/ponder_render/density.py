@@ -40,8 +40,8 @@ class NeusConfig(BaseModel):
 
     form: Literal["discrete", "midpoint"] = Field(
         default="discrete",
-        description="discrete: Eq. 7 between neighbouring samples; midpoint: both ends of an interval extrapolated "
-        "from its sample along the SDF's gradient",
+        description="discrete: Eq. 7 between neighbouring samples; midpoint: both ends of an interval "
+        "extrapolated from its sample along the SDF's gradient",
     )
     initial_sharpness: float = Field(
         default=20.0,
@@ -53,8 +53,8 @@ class NeusConfig(BaseModel):
 class NeusDensity(nn.Module):
     """NeuS (Eq. 7): ``alpha_j = max((sigma_s(f_j) - sigma_s(f_{j+1})) / sigma_s(f_j), 0)``.
 
-    ``sigma_s(x) = sigmoid(s x)`` with a learned ``s = exp(10 v)`` in 1 / metre. The ratio is taken in logarithms
-    and so stays exact, and free of 0 / 0, deep inside solids where ``sigma_s`` underflows.
+    ``sigma_s(x) = sigmoid(s x)`` with a learned ``s = exp(10 v)`` in 1 / metre. The ratio is taken in
+    logarithms and so stays exact, and free of 0 / 0, deep inside solids where ``sigma_s`` underflows.
     """
 
     def __init__(self, config: NeusConfig) -> None:

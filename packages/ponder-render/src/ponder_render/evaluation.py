@@ -90,8 +90,10 @@ def _direct(geometry: Geometry, placement: Placement) -> Tensor:
     return geometry.coordinate_gradient * placement.coordinate_scale
 
 
-def _weigh_slopes(placement: Placement, contracted: Tensor) -> Tensor:
-    return torch.bmm(placement.corners.weight_gradients.transpose(1, 2), contracted[:, :, None])[:, :, 0]
+def _normal(table: Tensor, placement: Placement, geometry: Geometry) -> Tensor:
+    """The SDF's gradient in world units; its part through the volume carries no gradient of its own."""
+    through_volume = placement.corners.gradient(contract(table, placement.corners, geometry.feature_gradient))
+    return through_volume + _direct(geometry, placement)
 
 
 def _present(look: Appearance) -> list[Tensor]:
@@ -119,7 +121,7 @@ class _ChunkedField(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grads: Tensor):
+    def backward(ctx, *grads: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         table, *parameters = ctx.saved_tensors
         placement, chunk = ctx.placement, ctx.chunk
         back = _BackwardPass(field=ctx.field, table=table, parameters=tuple(parameters))
@@ -149,9 +151,7 @@ def _starts(placement: Placement, chunk: int) -> range:
 
 def _forward_chunk(field: NeuralField, table: Tensor, part: Placement) -> list[Tensor]:
     geometry = field.geometry(part.coordinate, part.feature)
-    gradient = _weigh_slopes(part, contract(table, part.corners, geometry.feature_gradient)) + _direct(
-        geometry, part
-    )
+    gradient = _normal(table, part, geometry)
     look = field.appearance(part.coordinate, part.feature, part.direction, gradient, geometry.hidden)
     return [geometry.sdf, gradient, *_present(look)]
 
@@ -171,15 +171,12 @@ class _BackwardPass:
             feature = part.feature.detach().requires_grad_()
             geometry = self.field.geometry(part.coordinate, feature)
         direction = geometry.feature_gradient.detach()
-        gradient = (
-            _weigh_slopes(part, contract(self.table, part.corners, direction))
-            + _direct(geometry, part).detach()
-        )
+        gradient = _normal(self.table, part, geometry).detach()
         leaves = [part.feature.detach(), gradient, geometry.hidden.detach()]
         head_grads, head_parameters = self._differentiate_heads(part, leaves, grad_heads)
         grad_feature, grad_from_heads, grad_hidden = head_grads
         grad_gradient = grad_gradient + grad_from_heads
-        along = torch.bmm(part.corners.weight_gradients, grad_gradient[:, :, None])[:, :, 0]
+        along = part.corners.along(grad_gradient)
         grad_direction = gather(self.table, part.corners.rows, along)
         outputs = [geometry.sdf, geometry.hidden, geometry.feature_gradient]
         seeds = [grad_sdf, grad_hidden, grad_direction]
@@ -193,7 +190,7 @@ class _BackwardPass:
     def _differentiate_heads(
         self, part: Placement, leaves: list[Tensor], grads: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradients of the heads with respect to feature, normal and geometry feature, and to the parameters."""
+        """Gradients of the heads in feature, normal and geometry feature, and in the parameters."""
         leaves = [leaf.requires_grad_() for leaf in leaves]
         feature, gradient, hidden = leaves
         with torch.enable_grad():

@@ -1,8 +1,9 @@
 """The neural field: what a point of the volume looks like (Eq. 4, 5, 9).
 
-The SDF is in metres, positive in free space. Its normal is computed in closed form, in world units: with the gradient
-``g`` of the SDF network in feature space, ``n = (d f / d p)^T g + (d coordinate / d p)^T d sdf / d coordinate``. The
-field gives ``g`` and the second gradient; the volume's ``spatial_gradient`` gives the first product.
+The SDF is in metres, positive in free space. Its normal is computed in closed form, in world units: with the
+gradient ``g`` of the SDF network in feature space, ``n = (d f / d p)^T g + (d coordinate / d p)^T d sdf / d
+coordinate``. The field gives ``g`` and the second gradient; the volume's ``spatial_gradient`` gives the first
+product.
 """
 
 from dataclasses import dataclass
@@ -35,8 +36,8 @@ class FieldConfig(BaseModel):
     geometry_channels: int = Field(default=15, ge=0, description="width of the geometry feature h")
     coordinate: Coordinate = Field(
         default="box",
-        description="the networks' p: position in the box in [-1, 1], offset from the cell's centre in [-1, 1] "
-        "(discontinuous between cells), or none",
+        description="the networks' p: position in the box in [-1, 1], offset from the cell's centre in "
+        "[-1, 1] (discontinuous between cells), or none",
     )
     beta: float = Field(default=100.0, gt=0, description="sharpness of the SDF network's softplus")
     initial_sdf: float = Field(
@@ -87,7 +88,7 @@ class NeuralField(nn.Module):
             )
 
     def _start_in_free_space(self) -> None:
-        """Before training the SDF is a small positive distance that varies a little: hardly opaque, gradients alive."""
+        """Before training the SDF is small and varies a little: hardly opaque, but with gradients."""
         output = self.geometry_net.output
         with torch.no_grad():
             output.weight[0].normal_(0, self.config.initial_spread / output.in_features**0.5)
@@ -120,7 +121,7 @@ class NeuralField(nn.Module):
         gradient: Float[Tensor, "samples 3"],
         hidden: Float[Tensor, "samples geometry_channels"],
     ) -> Appearance:
-        """Eq. 5 and 9. The heads see the SDF's gradient shortened to at most unit length, so that no outlier rules."""
+        """Eq. 5 and 9. The heads see the SDF's gradient, shortened to at most unit length."""
         normal = gradient * gradient.square().sum(dim=1, keepdim=True).clamp(min=1).rsqrt()
         color = semantic = None
         if self.color_head is not None:

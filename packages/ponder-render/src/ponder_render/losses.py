@@ -84,17 +84,19 @@ class Losses:
         broken = [f"{name} = {value}" for name, value in self.named().items() if not _is_finite(value)]
         if broken:
             raise FloatingPointError(
-                f"the loss is not finite: {', '.join(broken)}; lower the learning rate, clip gradients or check the data"
+                f"the loss is not finite: {', '.join(broken)}; lower the learning rate, clip gradients or "
+                "check the data"
             )
 
 
 def rendering_losses(rendered: Rendered, targets: RayTargets, config: RenderingLossConfig) -> Losses:
     """All terms of ``config`` with a weight above 0 for rendered rays.
 
-    Only rays count that cross their box and whose sensed surface, where there is one, lies inside it: no other can be
-    explained by the volume. ``color`` and ``distance`` are Eq. 8 (colour averaged over its channels), ``near_surface``
-    and ``free_space`` compare the SDF with the sensed distance, ``eikonal`` holds its gradient at unit length and
-    ``semantic`` is a cross-entropy over integer classes. A mean over nothing is 0.
+    Only rays count that cross their box and whose sensed surface, where there is one, lies inside it: no
+    other can be explained by the volume. ``color`` and ``distance`` are Eq. 8 (colour averaged over its
+    channels), ``near_surface`` and ``free_space`` compare the SDF with the sensed distance, ``eikonal`` holds
+    its gradient at unit length and ``semantic`` is a cross-entropy over integer classes. A mean over nothing
+    is 0.
 
     Raises:
         ValueError: when a target's class is beyond the rendered channels.
@@ -157,7 +159,8 @@ def semantic_loss(
     classes = logits.shape[1]
     if label.numel() and int(label.max()) >= classes:
         raise ValueError(
-            f"a ray has class {int(label.max())} but the semantic head has {classes} outputs; raise semantic_channels"
+            f"a ray has class {int(label.max())} but the semantic head has {classes} outputs; raise "
+            "semantic_channels"
         )
     known = counted & (label != IGNORE_LABEL)
     entropy = F.cross_entropy(logits, label.clamp(min=0).long(), reduction="none")
@@ -165,7 +168,7 @@ def semantic_loss(
 
 
 def masked_mean(value: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """Mean of ``value`` where ``mask``: 0 where nothing is left, and no gradient from what is masked, even if NaN."""
+    """Mean of ``value`` where ``mask``, 0 where nothing is left; what is masked gives no gradient."""
     return torch.where(mask, value, torch.zeros_like(value)).sum() / mask.sum().clamp(min=1)
 
 

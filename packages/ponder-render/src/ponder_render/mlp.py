@@ -1,5 +1,7 @@
 """Small multi-layer perceptrons, one of which knows the gradient of its first output in closed form."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ class _SoftplusWithSlope(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_value: Tensor, grad_slope: Tensor):
+    def backward(ctx, grad_value: Tensor, grad_slope: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         (slope,) = ctx.saved_tensors
         return (grad_slope * (1 - slope)).mul_(ctx.beta).add_(grad_value).mul_(slope), None
 
@@ -33,7 +35,7 @@ def softplus_with_slope(
 
 
 class SmoothMlp(nn.Module):
-    """Linear layers with softplus between them: smooth, so that its gradient can be trained (the SDF of Eq. 4).
+    """Linear layers with softplus between them (Eq. 4): smooth, so that its gradient can be trained.
 
     Args:
         inputs: channels in.
@@ -66,8 +68,8 @@ class SmoothMlp(nn.Module):
     ) -> tuple[Float[Tensor, "samples outputs"], Float[Tensor, "samples inputs"]]:
         """The outputs, and the gradient of the first one with respect to the inputs.
 
-        The chain rule is written out as ordinary operations, from the last layer to the first, so that the gradient
-        itself can be differentiated (once) at the price of one more pass and no double backward.
+        The chain rule is written out as ordinary operations, from the last layer to the first, so that the
+        gradient itself can be differentiated (once) at the price of one more pass and no double backward.
         """
         slopes = []
         for layer in self.hidden:
@@ -80,7 +82,7 @@ class SmoothMlp(nn.Module):
 
 
 class HeadMlp(nn.Module):
-    """Linear layers with ReLU between them: the colour and semantic heads (Eq. 5, 9); 0 layers make it linear."""
+    """Linear layers with ReLU between them: the colour and semantic heads (Eq. 5, 9)."""
 
     def __init__(self, inputs: int, hidden: int, layers: int, outputs: int) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ class HeadMlp(nn.Module):
 
 
 def _linear_layers(widths: list[int]) -> nn.ModuleList:
-    layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+    layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
     for layer in layers:
         assert isinstance(layer, nn.Linear)
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""Samples placed in a volume: their corners, their coordinates for the field, and their trilinear features."""
+"""Samples placed in a volume: their corners, their coordinates for the field, their trilinear features."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ponder_render.corners import Border, Corners, cell_coordinates, find_corners, join_corners
 from ponder_render.field import Coordinate
-from ponder_render.query import Border, Corners, cell_coordinates, find_corners, gather, join_corners
+from ponder_render.query import gather
 from ponder_render.rays import RayBundle
 from ponder_render.volume import FeatureVolume
 

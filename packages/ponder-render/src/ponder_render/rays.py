@@ -1,4 +1,4 @@
-"""Rays, samples on them, and what comes out of rendering: the dataclasses between the stages of the renderer."""
+"""Rays, samples on them, and what comes out of rendering: the dataclasses between the renderer's stages."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayBundle:
-    """Half-lines ``p(t) = origin + t * direction`` in the world, metres; ``volume_index`` names each ray's volume."""
+    """Half-lines ``origin + t * direction`` in world metres; ``volume_index`` names each ray's volume."""
 
     origin: Float[Tensor, "rays 3"]
     direction: Float[Tensor, "rays 3"]
@@ -45,7 +45,8 @@ class FieldValues:
 
     Attributes:
         sdf: signed distance in metres, positive in free space.
-        gradient: d sdf / d p in world units (unitless where the SDF is exact); the normal before normalisation.
+        gradient: d sdf / d p in world units (unitless where the SDF is exact); the normal before
+            normalisation.
         color: in [0, 1].
         semantic: logits or embedding.
     """

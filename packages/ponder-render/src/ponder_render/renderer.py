@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from ponder_render.bounds import RaySpan, intersect, scene_bounds
 from ponder_render.compositing import accumulate, render_weights
+from ponder_render.corners import Border
 from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import NeusConfig, NeusDensity
 from ponder_render.evaluation import FlatValues, evaluate_field, evaluate_sdf
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.placement import Placement, join_placements, place
-from ponder_render.query import Border
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
 from ponder_render.sampling import (
     SamplerConfig,
@@ -51,8 +51,8 @@ class RendererConfig(BaseModel):
     sampler: SamplerConfig = SamplerConfig()
     distance: DistanceForm = Field(
         default="sum",
-        description="sum: Eq. 6 as it stands; normalized: divided by the opacity; far: light that passes all samples "
-        "counts as the far side of the box",
+        description="sum: Eq. 6 as it stands; normalized: divided by the opacity; far: light that passes "
+        "all samples counts as the far side of the box",
     )
     background: tuple[float, float, float] | None = Field(
         default=None, description="colour behind the volume; None: black, as Eq. 6 has it"
@@ -126,7 +126,8 @@ class VolumeRenderer(nn.Module):
 
         Args:
             volume: from ``build_volume``.
-            rays: with directions of unit length. Rays that miss their box come out black, with opacity and distance 0.
+            rays: with directions of unit length. Rays that miss their box come out black, with opacity and
+                distance 0.
             generator: jitters the samples; None places them in the middle of their strata.
             sensed_distance: guides the depth-guided samples where the config asks for them; 0 where missing.
         """
@@ -162,7 +163,7 @@ class VolumeRenderer(nn.Module):
         generator: torch.Generator | None,
         sensed: Float[Tensor, " rays"] | None,
     ) -> tuple[list[Tensor], list[Placement]]:
-        """Distances in the order they were found, and their placements: features are read once and used twice."""
+        """Distances in the order they were found, and their placements: features are read only once."""
         config = self.config.sampler
         parts = [uniform_distances(span, config.uniform, generator)]
         placements = [self._place(volume, rays, parts[0])]

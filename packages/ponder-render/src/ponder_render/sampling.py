@@ -1,8 +1,8 @@
 """Where to look along rays: uniform, importance and depth-guided samples.
 
 All positions are distances along the ray in the units of its direction (metres for unit directions). With a
-``torch.Generator`` samples are jittered within their strata, without one they are the strata's middles and the same
-in every call. No gradient flows through positions.
+``torch.Generator`` samples are jittered within their strata, without one they are the strata's middles and
+the same in every call. No gradient flows through positions.
 """
 
 import torch
@@ -39,7 +39,7 @@ class SamplerConfig(BaseModel):
 
     @property
     def total(self) -> int:
-        """Samples per ray in training; rendering without sensed distances does without the depth-guided ones."""
+        """Samples per ray in training; without sensed distances the depth-guided ones fall away."""
         return self.uniform + self.importance + self.depth_guided
 
     def importance_counts(self) -> tuple[int, ...]:
@@ -75,11 +75,11 @@ def importance_distances(
     count: int,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "rays {count}"]:
-    """New distances where the SDF at known ones says that the ray meets a surface (NeuS's up-sampling), sorted.
+    """New distances where the SDF at known ones says that the ray meets a surface, sorted (as in NeuS).
 
-    The rendering weights of the intervals between known samples, at a fixed ``sharpness`` (1 / metre) and with the
-    steepest credible slope of the SDF, become a distribution that is inverted at ``count`` strata. A ray that meets
-    nothing is sampled evenly.
+    The rendering weights of the intervals between known samples, at a fixed ``sharpness`` (1 / metre) and
+    with the steepest credible slope of the SDF, become a distribution that is inverted at ``count`` strata. A
+    ray that meets nothing is sampled evenly.
     """
     width = distance[:, 1:] - distance[:, :-1]
     middle = 0.5 * (sdf[:, 1:] + sdf[:, :-1])
@@ -113,7 +113,7 @@ def depth_guided_distances(
     width: float,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "rays {count}"]:
-    """Stratified distances within ``width`` of the sensed one; over the whole span where nothing was sensed (0)."""
+    """Stratified distances within ``width`` of the sensed one; over the whole span where that is missing."""
     unit = stratified(span.near.shape[0], count, span.near, generator)
     known = (sensed > 0) & (sensed > span.near - width) & (sensed < span.far + width)
     low = torch.where(known, sensed - width, span.near)
@@ -134,8 +134,8 @@ def merge_distances(
 def intervals(distance: Float[Tensor, "rays samples"], span: RaySpan, anchor: Anchor = "start") -> Samples:
     """Intervals for samples at sorted distances.
 
-    ``start``: each runs from its sample to the next, the last to the far side of the box. ``middle``: they meet
-    half-way between samples and cover the span from near to far.
+    ``start``: each runs from its sample to the next, the last to the far side of the box. ``middle``: they
+    meet half-way between samples and cover the span from near to far.
     """
     near, far = span.near[:, None], span.far[:, None]
     if anchor == "start":

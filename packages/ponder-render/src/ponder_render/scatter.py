@@ -13,8 +13,8 @@ def scatter_rows(
 ) -> Float[Tensor, "{cells} channels"]:
     """``result[rows[m, k]] += sum over terms of weight[m, k] * value[m]``.
 
-    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so there are no atomics
-    and the result is the same in every run. Without gradient.
+    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so there are no
+    atomics and the result is the same in every run. Without gradient.
     """
     value = terms[0][1]
     with torch.no_grad():

@@ -1,7 +1,8 @@
 """Feature volumes: packed point features pooled into a regular grid over a box (Eq. 2).
 
-Cell ``i`` of ``n`` covers ``[lower + i * s, lower + (i + 1) * s)`` with ``s = size / n``, and its value sits at the
-cell's centre, here and in the trilinear query. Points on the upper face of the box belong to the last cell.
+Cell ``i`` of ``n`` covers ``[lower + i * s, lower + (i + 1) * s)`` with ``s = size / n``, and its value sits
+at the cell's centre, here and in the trilinear query. Points on the upper face of the box belong to the last
+cell.
 """
 
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def densify(
 ) -> PooledPoints:
     """Pool packed point features into ``shape`` cells over each box (densification before Eq. 3).
 
-    Deterministic on every device: points are sorted by cell and reduced run by run, without atomics. Differentiable
-    in ``features``. The result is stored channels-last.
+    Deterministic on every device: points are sorted by cell and reduced run by run, without atomics.
+    Differentiable in ``features``. The result is stored channels-last.
 
     Args:
         features: one row per point.
