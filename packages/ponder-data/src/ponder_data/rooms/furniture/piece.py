@@ -1,0 +1,46 @@
+"""A piece of furniture: parts in its own frame, before it is put into a room."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ponder_data.rooms.classes import RoomClass
+from ponder_data.rooms.materials import Palette
+from ponder_data.rooms.parts import Part, bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A level surface that small things can stand on: centre (m, the piece's frame) and full width and depth."""
+
+    center: Float[np.ndarray, "3"]
+    width: float
+    depth: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Parts that belong together.
+
+    The frame: x to the right, y to the front (a chair's sitter looks along +y, its back and a cabinet's back are at
+    -y), z up; the piece stands on z = 0, or hangs from z = 0 with everything below.
+
+    Attributes:
+        label: its class.
+        parts: its solids.
+        support: where small things may be put on it.
+    """
+
+    label: RoomClass
+    parts: tuple[Part, ...]
+    support: Support | None = None
+
+    def bounds(self) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+        """Its two corners in its own frame, metres."""
+        return bounds(self.parts)
+
+
+PieceBuilder = Callable[[np.random.Generator, Palette], Piece]
+"""Draws one piece of a class in one of its styles."""
