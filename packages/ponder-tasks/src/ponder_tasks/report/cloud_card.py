@@ -1,0 +1,30 @@
+"""One cloud on the page: a drawing from three sides for each way of colouring it."""
+
+from html import escape
+
+from ponder_tasks.report.cloud_drawing import draw_cloud, paint
+from ponder_tasks.report.legend import legend
+from ponder_tasks.report.pictures import CloudPictures
+from ponder_tasks.report.png import png_data_uri
+
+SIDES = "From above, from the front and from the right; the eighth nearest to the viewer is cut away."
+
+
+def cloud_card(cloud: CloudPictures, width: int) -> str:
+    """Return the cloud as an ``article`` with one picture per layer, ``width`` pixels wide."""
+    drawing = draw_cloud(cloud.coord, width)
+    height, drawn_width = drawing.point.shape
+    figures = []
+    for layer in cloud.layers:
+        address = png_data_uri(paint(drawing, layer.color), longest_side=max(height, drawn_width))
+        caption = escape(layer.caption)
+        figures.append(
+            f'<figure><img src="{address}" width="{drawn_width}" height="{height}" alt="{caption}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    note = f"{cloud.note} {SIDES}" if cloud.note else SIDES
+    return (
+        f'<article class="cloud"><header><h3>{escape(cloud.name)}</h3>'
+        f'<p class="quiet">{len(cloud.coord):,} points. {escape(note)}</p></header>'
+        f'<div class="layers">{"".join(figures)}</div>{legend(cloud.legend)}</article>'
+    )

@@ -1,0 +1,65 @@
+"""Names, figures and durations as a reader wants them."""
+
+import math
+
+from ponder_data.scene import ViewSource
+
+from ponder_tasks.listener import Measurement
+
+LABELS = {
+    "psnr": ("PSNR", "of rendered held-out views"),
+    "psnr_of_mean_color": ("PSNR of mean colour", "painting each view with its own mean colour"),
+    "psnr_gain": ("PSNR gain", "above that mean-colour guess"),
+    "depth_error": ("Depth error", "mean absolute error of rendered z-depth"),
+    "depth_error_of_mean": ("Depth error of mean", "guessing each view's own mean depth"),
+    "depth_error_ratio": ("Depth error ratio", "of the rendering over that mean-depth guess"),
+    "normal_error": ("Normal error", "mean angle between rendered and real normals"),
+    "miou": ("Mean IoU", "over the classes that occur"),
+    "macc": ("Mean accuracy", "over the classes that occur in the truth"),
+    "allacc": ("Overall accuracy", "over all labelled points"),
+}
+
+SOURCES: dict[ViewSource, str] = {
+    "camera": "Real: taken by a camera",
+    "synthetic": "Real: generated picture of a synthetic scene",
+    "virtual": "Real: a virtual camera in a real scan",
+}
+
+
+def label_of(name: str) -> str:
+    """Return a measurement's or loss's name in words."""
+    return LABELS[name][0] if name in LABELS else name.replace("_", " ").replace("/", " / ")
+
+
+def meaning_of(name: str) -> str:
+    """Return what a measurement measures, or nothing where it is not a known one."""
+    return LABELS[name][1] if name in LABELS else ""
+
+
+def figure(measurement: Measurement) -> str:
+    """Return the value with its unit, e.g. ``21.34 dB``."""
+    text = number(measurement.value, measurement.unit)
+    if not measurement.unit:
+        return text
+    return text + ("" if measurement.unit == "°" else "\N{NO-BREAK SPACE}") + measurement.unit
+
+
+def number(value: float, unit: str = "") -> str:
+    """Return a value with the decimals that its unit deserves, or about four significant digits."""
+    if not math.isfinite(value):
+        return "not finite"
+    decimals = {"dB": 2, "%": 1, "m": 3, "°": 1}.get(unit)
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration, e.g. ``3 min 20 s``."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{seconds:.1f} s"
