@@ -1,0 +1,93 @@
+"""What a person changed of a recipe on the command line, and the recipe that comes of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ponder_cli.options import Device
+
+if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
+    from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
+
+    RecipeKind = TypeVar("RecipeKind", PretrainRecipe, SegmentRecipe)
+
+COMMAND_OF_TASK = {"pretrain": "pretrain", "segment": "finetune"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Applied in the order of the fields, so that the more explicit option wins."""
+
+    recipe_file: Path | None = None
+    assignments: tuple[str, ...] = ()
+    data: Path | None = None
+    steps: int | None = None
+    seed: int | None = None
+    device: Device | None = None
+
+    def options(self) -> list[str]:
+        """Return the names of the options that were given."""
+        given = {
+            "--recipe-file": self.recipe_file is not None,
+            "--set": bool(self.assignments),
+            "--data": self.data is not None,
+            "--steps": self.steps is not None,
+            "--seed": self.seed is not None,
+            "--device": self.device is not None,
+        }
+        return [option for option, present in given.items() if present]
+
+
+def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) -> "RecipeKind":
+    """Return the recipe called ``name`` with ``changes`` made; without a name, the one in the recipe file.
+
+    Raises:
+        ValueError: for no recipe, one of another kind, or a change that does not fit.
+    """
+    from ponder_tasks.overrides import apply_mapping, apply_overrides, read_mapping, read_recipe
+    from ponder_tasks.recipes import get_recipe
+
+    if name is not None:
+        recipe = of_kind(get_recipe(name), kind)
+        if changes.recipe_file is not None:
+            recipe = apply_mapping(recipe, read_mapping(changes.recipe_file))
+    elif changes.recipe_file is not None:
+        recipe = of_kind(read_recipe(changes.recipe_file), kind)
+    else:
+        raise ValueError("no recipe given; 'ponder recipes' lists them")
+    recipe = apply_overrides(recipe, changes.assignments)
+    if changes.data is not None:
+        recipe = _reading(recipe, changes.data)
+    return apply_overrides(recipe, _trainer_assignments(changes))
+
+
+def of_kind(recipe: "PretrainRecipe | SegmentRecipe", kind: "type[RecipeKind]") -> "RecipeKind":
+    """Return ``recipe``, known to be of the kind that a command runs.
+
+    Raises:
+        ValueError: when it is of another; names the command that runs it.
+    """
+    if not isinstance(recipe, kind):
+        right = COMMAND_OF_TASK[recipe.task]
+        raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
+    return recipe
+
+
+def _reading(recipe: "RecipeKind", data: Path) -> "RecipeKind":
+    from ponder_tasks.recipe import scene_config_at
+
+    return recipe.model_copy(
+        update={
+            "train_data": scene_config_at(recipe.train_data, data),
+            "val_data": scene_config_at(recipe.val_data, data),
+        }
+    )
+
+
+def _trainer_assignments(changes: Changes) -> list[str]:
+    given = {
+        "steps": changes.steps,
+        "seed": changes.seed,
+        "accelerator": changes.device.value if changes.device else None,
+    }
+    return [f"trainer.{key}={value}" for key, value in given.items() if value is not None]

@@ -1,0 +1,58 @@
+"""Options that several commands share, each written once."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(str, Enum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+RecipeName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE", show_default=False, help="The recipe to follow; 'ponder recipes' lists them."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="Folder with the data, for recipes that read some."),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe; may be given again."),
+]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe-file", metavar="FILE", help="YAML laid over the recipe, or a whole recipe without RECIPE."
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="Name of the run; by default RECIPE-1, RECIPE-2, ..."),
+]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder that holds the runs.")]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="[RUN]",
+        help="Continue RUN, or the newest run of RECIPE, from its last checkpoint.",
+    ),
+]
+Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimiser steps to take.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Seed of everything random in the run.")
+]
+DeviceChoice = Annotated[Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and nothing else.")]
+
+DEFAULT_RUNS = Path("runs")
