@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from ponder_cli.consoles import print_error
 from ponder_cli.errors import Interrupted, explain
 
+PROGRAM = "ponder"
 DEBUG = "--debug"
 
 
@@ -25,6 +26,8 @@ class Invocation:
 class PonderGroup(TyperGroup):
     """Runs a command; an error becomes one line on stderr, or a traceback with ``--debug``."""
 
+    context_class = typer.Context  # what commands are annotated with; Typer's own default is the parent of it
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -37,11 +40,11 @@ class PonderGroup(TyperGroup):
         """Run with ``args``, by default those of the process, and exit with the code the outcome deserves."""
         typed = list(sys.argv[1:] if args is None else args)
         words = [word for word in typed if word != DEBUG]  # so that it counts wherever it stands
-        invocation = Invocation(command=shlex.join(["ponder", *typed]))
+        invocation = Invocation(command=shlex.join([PROGRAM, *typed]))
         try:
             code = super().main(
                 args=words,
-                prog_name=prog_name or "ponder",
+                prog_name=PROGRAM,
                 complete_var=complete_var,
                 standalone_mode=False,
                 windows_expand_args=windows_expand_args,
@@ -56,7 +59,7 @@ class PonderGroup(TyperGroup):
             code = explanation.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C in one that did not handle it is an :class:`Interrupted`."""
         try:
             return super().invoke(ctx)

@@ -6,8 +6,9 @@ import typer
 from rich.table import Table
 
 from ponder_cli.consoles import results
+from ponder_cli.group import PonderGroup
 
-recipes = typer.Typer(help="List the recipes, or show one in full.")
+recipes = typer.Typer(cls=PonderGroup, help="List the recipes, or show one in full.")
 
 
 @recipes.callback(invoke_without_command=True)
