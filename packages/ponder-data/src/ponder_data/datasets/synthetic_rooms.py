@@ -1,8 +1,9 @@
 """Synthetic rooms: seeded procedural indoor scenes with exact labels and imperfect sensors.
 
-Every room is a pure function of (seed, split, index): size, furniture, textures, light, cameras and sensor noise.
-Colours say nothing about the class (see `ponder_data.rooms.materials`), so what can be learned is shape and
-surroundings. The cloud is what the depth cameras of the views see: noisy, with holes, thinned to one point per cell.
+Every room is a pure function of (seed, split, index): size, furniture, textures, light, cameras and sensor
+noise. Colours say nothing about the class (see `ponder_data.rooms.materials`), so what can be learned is
+shape and surroundings. The cloud is what the depth cameras of the views see: noisy, with holes, thinned to
+one point per cell.
 """
 
 from typing import Literal
@@ -62,9 +63,9 @@ class SyntheticRoomsConfig(BaseModel):
 class SyntheticRooms:
     """A sequence of synthetic rooms, made when asked for.
 
-    ``views`` carry the noisy sensor depth with holes (0), ``held_out_views`` the true depth and clean colours, which
-    is what evaluation compares with. Instance ids count the things of a room; floor, walls and ceiling have -1.
-    ``Scene.boxes`` holds the things of which the cloud has at least ``box_points`` points.
+    ``views`` carry the noisy sensor depth with holes (0), ``held_out_views`` the true depth and clean
+    colours, which is what evaluation compares with. Instance ids count the things of a room; floor, walls and
+    ceiling have -1. ``Scene.boxes`` holds the things of which the cloud has at least ``box_points`` points.
     """
 
     name = "rooms"
@@ -97,13 +98,13 @@ def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
     sequence = np.random.SeedSequence(entropy=config.seed, spawn_key=(_SPLIT_KEYS[config.split], number))
     layout_seed, light_seed, camera_seed, sensor_seed = sequence.spawn(4)
     room = furnish(np.random.default_rng(layout_seed))
-    lighting, surface = sample_lighting(
+    lighting, probes = sample_lighting(
         np.random.default_rng(light_seed), room.primitives, room.width, room.depth, room.height
     )
     cameras = choose_viewpoints(
         np.random.default_rng(camera_seed),
         room,
-        surface.position,
+        probes,
         views=config.views,
         held_out=config.held_out_views,
         width=config.image_width,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """A pinhole camera (OpenCV axes: x right, y down, z forward); the pixel centre of column u, row v is at (u, v).
+    """A pinhole camera (OpenCV axes: x right, y down, z forward); column u, row v has its centre at (u, v).
 
     Attributes:
         width, height: size of the image in pixels.
@@ -34,7 +34,7 @@ def pinhole(
 
     Args:
         width, height: pixels.
-        field_of_view: horizontal, radians, from the left edge of the first column to the right edge of the last.
+        field_of_view: horizontal, radians, over the whole width of all columns.
         camera_to_world: the pose.
     """
     focal = 0.5 * width / np.tan(0.5 * field_of_view)
@@ -70,7 +70,7 @@ def look_at(
 
 
 def pixel_directions(camera: Camera) -> Float[np.ndarray, "3 pixels"]:
-    """World direction of each pixel's ray, row by row, scaled so that ``t`` along it is the z-depth (float32)."""
+    """World direction of each pixel's ray, row by row (float32), so long that ``t`` along it is z-depth."""
     v, u = np.mgrid[: camera.height, : camera.width].reshape(2, -1)
     k = camera.intrinsics
     in_camera = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], np.ones(u.shape)])

@@ -1,8 +1,8 @@
 """Normals of a depth image, by fitting planes in inverse depth.
 
 A plane ``n . x = d`` seen by a pinhole camera has an inverse depth that is linear in the pixel:
-``1/z = a u + b v + c``. So ``(a, b, c)`` of each pixel's window comes from one small least-squares fit, and the
-normal is parallel to ``(a f_x, b f_y, a c_x + b c_y + c)``.
+``1/z = a u + b v + c``. So ``(a, b, c)`` of each pixel's window comes from one small least-squares fit, and
+the normal is parallel to ``(a f_x, b f_y, a c_x + b c_y + c)``.
 """
 
 import numpy as np
@@ -14,14 +14,14 @@ _RADIUS = 3
 def depth_normals(
     depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "height width 3"]:
-    """Unit normals in the camera's frame, turned to the camera; 0 where the depth is missing or fits no plane.
+    """Unit normals in the camera's frame, turned to the camera; 0 where depth is missing or fits no plane.
 
     Args:
         depth: z-depth in metres, 0 where missing.
         intrinsics: of the camera.
 
-    Pixels of the 7x7 window count only if their depth is within 5 cm plus 3 % of the middle's, so that the fit
-    does not reach across edges.
+    Pixels of the 7x7 window count only if their depth is within 5 cm plus 3 % of the middle's, so that the
+    fit does not reach across edges.
     """
     slope_u, slope_v, offset, valid = _fit_inverse_depth(depth.astype(np.float32))
     height, width = depth.shape
@@ -43,7 +43,7 @@ def depth_normals(
 def _fit_inverse_depth(
     depth: Float[np.ndarray, "height width"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares of ``1/z - 1/z_middle`` on (du, dv, 1) over each window: slopes, value in the middle, validity."""
+    """Least squares of ``1/z`` on (du, dv, 1) over each window: slopes, value in the middle, validity."""
     height, width = depth.shape
     present = depth > 0
     inverse = np.where(present, 1.0 / np.where(present, depth, 1.0), 0.0).astype(np.float32)

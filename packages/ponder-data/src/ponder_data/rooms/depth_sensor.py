@@ -11,8 +11,8 @@ from ponder_data.rooms.picture import Picture
 class DepthSensorConfig(BaseModel):
     """Noise and holes of the depth camera.
 
-    The standard deviation of the noise is ``noise_base + noise_growth * (z - 0.4)^2`` metres at z-depth ``z``, the
-    form (and the default size) that is usual for structured-light cameras.
+    The standard deviation of the noise is ``noise_base + noise_growth * (z - 0.4)^2`` metres at z-depth
+    ``z``, the form (and the default size) that is usual for structured-light cameras.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -90,7 +90,7 @@ def add_desk(plan: Plan) -> None:
 
 
 def add_lounge(plan: Plan) -> None:
-    """A sofa, mostly at a wall, with a low table, perhaps on a rug, an armchair, and a screen on a sideboard."""
+    """A sofa, mostly at a wall, with a low table, and perhaps a rug, an armchair, a lamp and a screen."""
     piece = _draw(plan, sofa)
     couch = put_at_wall(plan, piece) if plan.rng.random() < 0.8 else put_freely(plan, piece, margin=0.25)
     if couch is None:
@@ -125,9 +125,9 @@ def add_media(plan: Plan) -> None:
 
 def add_bed(plan: Plan) -> None:
     """A bed with its head at a wall, nightstands with lamps beside it, and perhaps a rug."""
-    item = put_at_wall(plan, _draw(plan, bed))
-    if item is None:
-        item = put_at_wall(plan, _draw(plan, bed))
+    item = None
+    for _ in range(3):
+        item = item or put_at_wall(plan, _draw(plan, bed))
     if item is None:
         return
     stand = _draw(plan, nightstand)

@@ -1,9 +1,10 @@
 """Where rays meet the canonical solids.
 
-Every function takes origins and directions in a solid's canonical coordinates (see `parts`), axis by axis, and
-returns the smallest ``t > near`` at which ``origin + t * direction`` enters or leaves the solid, infinity where it
-never does. Since mapping to canonical coordinates is linear and directions are not normalised, ``t`` means the same
-as in the world. Arrays are (3, pairs): one axis contiguous, which is what keeps these functions fast.
+Every function takes origins and directions in a solid's canonical coordinates (see `parts`), axis by axis,
+and returns the smallest ``t > near`` at which ``origin + t * direction`` enters or leaves the solid, infinity
+where it never does. Since mapping to canonical coordinates is linear and directions are not normalised, ``t``
+means the same as in the world. Arrays are (3, pairs): one axis contiguous, which is what keeps these
+functions fast.
 """
 
 import numpy as np
@@ -51,7 +52,7 @@ def intersect_sphere(origin: Axes, direction: Axes, near: float) -> Values:
 
 
 def intersect_cylinder(origin: Axes, direction: Axes, taper: Values, near: float) -> Values:
-    """The frustum ``|z| <= 1, x^2 + y^2 <= (1 + taper z)^2``: its side by a quadratic, its two ends as discs."""
+    """The frustum ``|z| <= 1, x^2 + y^2 <= (1 + taper z)^2``: side by a quadratic, ends as discs."""
     start, (x, y, z), _ = _nearest_point(origin, direction)
     dx, dy, dz = direction
     radius = 1.0 + taper * z

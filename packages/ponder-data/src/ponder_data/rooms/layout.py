@@ -5,26 +5,31 @@ from collections.abc import Callable
 import numpy as np
 
 from ponder_data.rooms import groups
+from ponder_data.rooms.classes import RoomClass
 from ponder_data.rooms.materials import sample_palette
 from ponder_data.rooms.occupancy import Block
 from ponder_data.rooms.openings import build_walls
-from ponder_data.rooms.plan import Plan, plan_room
-from ponder_data.rooms.room import Placed, Room, assemble_room
+from ponder_data.rooms.plan import Plan, block_of, plan_room
+from ponder_data.rooms.room import STUFF, Placed, Room, assemble_room
 from ponder_data.rooms.shell import ceiling_piece, floor_piece, pillar_piece
 
+_NOT_STANDING = STUFF | {RoomClass.RUG, RoomClass.DOOR, RoomClass.CURTAIN}
+_FURNISHED = 0.26
+_EXTRA_ROUNDS = 2
+
 _LARGE: tuple[tuple[float, Callable[[Plan], None]], ...] = (
-    (0.75, groups.add_bed),
+    (0.85, groups.add_bed),
     (0.8, groups.add_lounge),
-    (0.75, groups.add_dining),
+    (0.8, groups.add_dining),
     (0.6, groups.add_desk),
 )
 _SMALL: tuple[tuple[float, Callable[[Plan], None]], ...] = (
-    (0.85, groups.add_shelf),
-    (0.85, groups.add_cabinet),
+    (0.95, groups.add_shelf),
+    (0.95, groups.add_cabinet),
     (0.4, groups.add_cabinet),
     (0.3, groups.add_shelf),
-    (0.6, groups.add_floor_lamp),
-    (0.7, groups.add_plant),
+    (0.7, groups.add_floor_lamp),
+    (0.8, groups.add_plant),
     (0.3, groups.add_plant),
     (0.4, groups.add_seat),
     (0.4, groups.add_media),
@@ -46,12 +51,27 @@ def furnish(rng: np.random.Generator) -> Room:
     build_walls(plan)
     if rng.random() < 0.3:
         _add_pillar(plan)
-    for wishes in (_LARGE, _SMALL):
-        for index in rng.permutation(len(wishes)):
-            odds, add = wishes[int(index)]
-            if rng.random() < odds:
-                add(plan)
+    _grant(plan, _LARGE)
+    _grant(plan, _SMALL)
+    for _ in range(_EXTRA_ROUNDS):
+        if floor_share(plan) < _FURNISHED:
+            _grant(plan, _SMALL)
     return assemble_room(plan.width, plan.depth, plan.height, plan.placed)
+
+
+def _grant(plan: Plan, wishes: tuple[tuple[float, Callable[[Plan], None]], ...]) -> None:
+    """Try what is wished for, in random order."""
+    for index in plan.rng.permutation(len(wishes)):
+        odds, add = wishes[int(index)]
+        if plan.rng.random() < odds:
+            add(plan)
+
+
+def floor_share(plan: Plan) -> float:
+    """The share of the floor that furniture stands on."""
+    blocks = [block_of(item) for item in plan.placed if item.piece.label not in _NOT_STANDING]
+    area = sum(4.0 * block.half_width * block.half_depth for block in blocks if block.bottom < 0.1)
+    return area / (plan.width * plan.depth)
 
 
 def _add_pillar(plan: Plan) -> None:

@@ -1,7 +1,8 @@
 """Materials: procedural textures in object coordinates, with colours drawn alike for every class.
 
-Nothing here knows what an object is. Every object draws its palette by the same `sample_palette`, so colour says
-nothing about the class (beyond what light does to it) and a network has to look at shape and surroundings.
+Nothing here knows what an object is. Every object draws its palette by the same `sample_palette`, so colour
+says nothing about the class (beyond what light does to it) and a network has to look at shape and
+surroundings.
 """
 
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ def sample_palette(rng: np.random.Generator, size: int = 4) -> Palette:
 
 
 def _sample_material(rng: np.random.Generator, hue: float, spread: float) -> Material:
-    color = _hsv_to_rgb(hue + spread * rng.uniform(-1, 1), 0.75 * rng.beta(1.2, 1.8), rng.uniform(0.25, 0.95))
-    other = _hsv_to_rgb(hue + spread * rng.uniform(-1, 1), 0.75 * rng.beta(1.2, 1.8), rng.uniform(0.25, 0.95))
+    color = _hsv_to_rgb(hue + spread * rng.uniform(-1, 1), 0.75 * rng.beta(1.2, 1.8), rng.uniform(0.35, 0.95))
+    other = _hsv_to_rgb(hue + spread * rng.uniform(-1, 1), 0.75 * rng.beta(1.2, 1.8), rng.uniform(0.35, 0.95))
     contrast = rng.uniform(0.2, 0.8)
     direction = np.eye(3)[rng.integers(3)] + 0.15 * rng.standard_normal(3) * (rng.random() < 0.5)
     return Material(
@@ -137,7 +138,7 @@ def albedo(
     return first + mix[:, None] * (table.second_color[material] - first)
 
 
-# Every pattern takes positions in units of its period and a direction, and returns the share of the second colour.
+# A pattern takes positions in units of its period and a direction, and returns the second colour's share.
 
 
 def _stripes(
@@ -160,7 +161,7 @@ def _tiles(
     cell = np.floor(inside)
     shade = _hash(cell.astype(np.int64)) * np.float32(0.5)
     edge = np.abs(inside - cell - 0.5).astype(np.float32)
-    # A face of a part is flat, so one coordinate is constant: a joint shows where the largest of the others is.
+    # On a flat face one coordinate is constant, and maybe near a joint everywhere: ask for two near a joint.
     joint = np.sort(edge, axis=1)[:, 1] > 0.46
     return np.where(joint, np.float32(1.0), shade)
 

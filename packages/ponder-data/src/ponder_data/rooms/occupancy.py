@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """An upright box: centre and half sizes on the floor plan (m), heading (rad), lower and upper height (m)."""
+    """An upright box: centre and half sizes on the floor plan (m), heading (rad), lower and upper end (m)."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ class Block:
 
 
 def overlap(first: Block, second: Block) -> bool:
-    """Whether two upright boxes share space: heights overlap and no side of either separates the footprints."""
+    """Whether two upright boxes share space: heights overlap, and no side separates the footprints."""
     if first.bottom >= second.top or second.bottom >= first.top:
         return False
     reach = first.half_width + first.half_depth + second.half_width + second.half_depth

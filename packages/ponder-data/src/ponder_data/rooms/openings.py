@@ -98,7 +98,7 @@ def _fill_hole(plan: Plan, wall: Wall, hole: _Hole, palette: Palette) -> None:
 
 
 def _hang_curtains(plan: Plan, wall: Wall, opening: Opening, palette: Palette) -> None:
-    """A curtain on each side of a window that has the space for it, down to the floor or to below the sill."""
+    """A curtain on each side of a window that has space for it, down to the floor or to below the sill."""
     top = min(opening.top + float(plan.rng.uniform(0.14, 0.3)), plan.height - 0.04)
     low = 0.02 if plan.rng.random() < 0.65 else opening.bottom - 0.15
     width = float(plan.rng.uniform(0.25, 0.5))

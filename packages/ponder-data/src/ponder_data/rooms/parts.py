@@ -1,6 +1,7 @@
 """Parts: the convex solids that everything in a room is assembled from.
 
-A part is one of three canonical solids, stretched, turned and shifted. With ``q = R^T (p - center) / half_size``:
+A part is one of three canonical solids, stretched, turned and shifted: with
+``q = R^T (p - center) / half_size``,
 
 - box: ``max |q| <= 1``;
 - cylinder: ``|q_z| <= 1`` and ``q_x^2 + q_y^2 <= (1 + taper q_z)^2``, a cone frustum unless ``taper`` is 0;
@@ -110,7 +111,7 @@ def bar(start: Vector, end: Vector, width: float, thickness: float, material: Ma
 
 
 def frame_along(axis: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """A rotation whose third column is the unit vector ``axis``; its first column stays as near to x as it can."""
+    """A rotation whose third column is the unit vector ``axis``, and its first as near to x as can be."""
     side = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = side - axis * float(side @ axis)
     first /= np.linalg.norm(first)
@@ -142,7 +143,7 @@ def moved(part: Part, position: Float[np.ndarray, "3"], heading: float) -> Part:
 
 
 def part_bounds(part: Part) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Tight axis-aligned corners of a part in the frame it is described in (for frustums, of the larger end)."""
+    """Axis-aligned corners of a part in its frame; tight, but for frustums that lie on their side."""
     scaled = part.rotation * part.half_size
     match part.shape:
         case Shape.BOX:

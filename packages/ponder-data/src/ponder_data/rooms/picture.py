@@ -20,7 +20,7 @@ class Picture:
         color: RGB in [0, 1].
         depth: z-depth in metres, 0 where nothing is seen.
         normal: outward unit normals, world; 0 where nothing is seen.
-        cosine: of the angle between the surface normal and the ray back to the camera; 0 where nothing is seen.
+        cosine: of the angle between the surface normal and the ray back to the camera; 0 where none.
         semantic: class id, -1 where nothing is seen.
         instance: instance id, -1 for floor, walls, ceiling and where nothing is seen.
     """

@@ -161,7 +161,7 @@ def put_on(plan: Plan, anchor: Placed, piece: Piece, turn: float = 0.0) -> Place
 
 
 def put_on_wall(plan: Plan, piece: Piece, bottom: float) -> Placed | None:
-    """Try places on the walls for a piece that hangs there (wall at y = 0), ``bottom`` metres above the floor."""
+    """Try places on the walls for a piece that hangs there, ``bottom`` metres above the floor."""
     low, high = piece.bounds()
     for _ in range(_TRIES):
         wall = plan.walls[int(plan.rng.integers(4))]

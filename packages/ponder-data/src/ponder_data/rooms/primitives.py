@@ -47,7 +47,8 @@ def stack_parts(parts: Sequence[Part], semantic: Sequence[int], instance: Sequen
     """
     if not len(parts) == len(semantic) == len(instance):
         raise ValueError(
-            f"{len(parts)} parts, {len(semantic)} classes and {len(instance)} instances; give one of each per part"
+            f"{len(parts)} parts, {len(semantic)} classes and {len(instance)} instances; "
+            "give one class and one instance for each part"
         )
     return Primitives(
         shape=np.array([part.shape for part in parts], dtype=np.int64),

@@ -1,8 +1,8 @@
 """Ray casting: which primitive each pixel of a camera sees, and at what depth.
 
 The bounding box of every primitive is clipped against the near plane and projected; only the pixels of the
-rectangle it covers are tested against it, in chunks that stay in cache. The closest hit wins, exactly: there is no
-approximation but float32.
+rectangle it covers are tested against it, in chunks that stay in cache. The closest hit wins, exactly: there
+is no approximation but float32.
 """
 
 from dataclasses import dataclass
@@ -84,8 +84,8 @@ def cast(primitives: Primitives, camera: Camera) -> Hits:
 def covered_pixels(primitives: Primitives, camera: Camera) -> Int[np.ndarray, "primitives 4"]:
     """First and one-past-last column, then row, of the rectangle of pixels that each primitive may cover.
 
-    Bounding boxes are cut at the near plane before they are projected, so a box that reaches behind the camera
-    still gets a rectangle that holds everything visible of it.
+    Bounding boxes are cut at the near plane before they are projected, so a box that reaches behind the
+    camera still gets a rectangle that holds everything visible of it.
     """
     world_to_camera = np.linalg.inv(camera.camera_to_world).astype(np.float32)
     points = corners(primitives) @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]

@@ -35,7 +35,7 @@ class RoomBoxes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A furnished room: ``width`` (x) by ``depth`` (y) by ``height`` metres, floor at z = 0, centred on the z axis."""
+    """A furnished room: ``width`` (x) by ``depth`` (y) by ``height`` m around the z axis, floor at 0."""
 
     width: float
     depth: float

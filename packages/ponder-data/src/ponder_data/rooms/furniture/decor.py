@@ -129,7 +129,7 @@ def _shade(rng: np.random.Generator, palette: Palette, base: np.ndarray, radius:
 
 def _plant(rng: np.random.Generator, palette: Palette, height: float) -> Piece:
     pot = height * rng.uniform(0.2, 0.35)
-    radius = min(0.2, max(0.06, 0.45 * pot * rng.uniform(0.8, 1.4)))
+    radius = min(0.2, max(0.06, 0.45 * pot * rng.uniform(0.8, 1.4), 0.1 * height))
     if rng.random() < 0.75:
         parts = [column((0.0, 0.0, 0.0), pot, rng.uniform(0.6, 1.0) * radius, palette[0], top_radius=radius)]
     else:
@@ -152,17 +152,19 @@ def _plant(rng: np.random.Generator, palette: Palette, height: float) -> Piece:
 def _leaf_balls(
     rng: np.random.Generator, palette: Palette, middle: np.ndarray, reach: tuple[float, float], size: float
 ) -> list[Part]:
-    """Foliage: flattened ellipsoids turned every way, filling an ellipsoid of radius and half height ``reach``."""
+    """Foliage: flat ellipsoids turned every way, filling an ellipsoid of radius and half height ``reach``."""
     parts: list[Part] = []
     radius, half_height = reach
-    for _ in range(int(rng.integers(9, 18))):
-        axis = rng.standard_normal(3)
+    for _ in range(int(rng.integers(14, 26))):
+        outward, axis = rng.standard_normal((2, 3))
+        outward /= np.linalg.norm(outward)
+        axis = axis + outward
         axis /= np.linalg.norm(axis)
-        offset = axis * rng.uniform(0.35, 0.85) * np.array([radius, radius, half_height])
-        length = rng.uniform(0.7, 1.2) * (radius + half_height) * size * 2
-        shape = (0.55 * length, 0.9 * length, 0.16 * length)
+        offset = outward * rng.uniform(0.3, 0.8) * np.array([radius, radius, half_height])
+        length = rng.uniform(0.7, 1.3) * (radius + half_height) * size * 2
+        shape = (0.5 * length, 0.14 * length, length)
         parts.append(ellipsoid(middle + offset, shape, palette[1], frame_along(axis)))
-    parts.append(ellipsoid(middle, (0.7 * radius, 0.7 * radius, 1.2 * half_height), palette[1]))
+    parts.append(ellipsoid(middle, (0.6 * radius, 0.6 * radius, 1.1 * half_height), palette[1]))
     return parts
 
 

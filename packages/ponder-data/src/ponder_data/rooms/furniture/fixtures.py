@@ -1,7 +1,7 @@
 """Fixtures: doors, windows, curtains, pictures and rugs.
 
-Doors and windows fill an opening in a wall. Their frame: x along the wall, y = 0 the wall's surface with the room at
-y > 0, z = 0 the lower edge of the opening.
+Doors and windows fill an opening in a wall. Their frame: x along the wall, y = 0 the wall's surface with the
+room at y > 0, z = 0 the lower edge of the opening.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from ponder_data.rooms.parts import Part, box, disc, ellipsoid, rod
 
 
 def door(rng: np.random.Generator, palette: Palette, width: float, height: float, recess: float) -> Piece:
-    """A door: casing around the opening, a leaf ``recess`` metres behind the wall's surface, panels and a handle."""
+    """A door: casing, a leaf ``recess`` metres behind the wall's surface, panels and a handle."""
     parts = _casing(rng, palette[0], width, height, sill=False)
     leaf = 0.05
     y = -recess
@@ -42,7 +42,7 @@ def door(rng: np.random.Generator, palette: Palette, width: float, height: float
 
 
 def window(rng: np.random.Generator, palette: Palette, width: float, height: float, recess: float) -> Piece:
-    """A window: casing and sill, a pane ``recess`` metres behind the wall's surface, sashes and glazing bars."""
+    """A window: casing, sill, a pane ``recess`` metres behind the wall's surface, sashes, glazing bars."""
     parts = _casing(rng, palette[0], width, height, sill=True)
     parts.append(box((0.0, -recess - 0.01, 0.5 * height), (width, 0.02, height), palette[1]))
     bar = rng.uniform(0.04, 0.07)

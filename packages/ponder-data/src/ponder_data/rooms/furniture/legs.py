@@ -9,7 +9,7 @@ from ponder_data.rooms.parts import Part, bar, box, column, rod
 def four_legs(
     rng: np.random.Generator, material: Material, width: float, depth: float, height: float, thickness: float
 ) -> list[Part]:
-    """Legs under the corners of a ``width`` x ``depth`` plate: square or round, straight, tapered or splayed."""
+    """Legs under the corners of a ``width`` x ``depth`` plate: square, round and tapered, or splayed."""
     style = rng.choice(["square", "round", "splayed"])
     splay = rng.uniform(0.04, 0.12) * height if style == "splayed" else 0.0
     legs: list[Part] = []

@@ -13,7 +13,7 @@ from ponder_data.rooms.parts import Part, bounds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
-    """A level surface that small things can stand on: centre (m, the piece's frame) and full width and depth."""
+    """A level surface for small things: centre in the piece's frame, full width and depth, metres."""
 
     center: Float[np.ndarray, "3"]
     width: float
@@ -24,8 +24,8 @@ class Support:
 class Piece:
     """Parts that belong together.
 
-    The frame: x to the right, y to the front (a chair's sitter looks along +y, its back and a cabinet's back are at
-    -y), z up; the piece stands on z = 0, or hangs from z = 0 with everything below.
+    The frame: x to the right, y to the front (a chair's sitter looks along +y, its back and a cabinet's back
+    are at -y), z up; the piece stands on z = 0, or hangs from z = 0 with everything below.
 
     Attributes:
         label: its class.

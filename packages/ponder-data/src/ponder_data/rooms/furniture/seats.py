@@ -66,7 +66,7 @@ def stool(rng: np.random.Generator, palette: Palette) -> Piece:
 
 
 def sofa(rng: np.random.Generator, palette: Palette) -> Piece:
-    """A sofa of one to three seats: base, cushions, back and arms (boxes or rolls), sometimes with a chaise."""
+    """A sofa of one to three seats: base, cushions, back, arms (boxes or rolls), sometimes a chaise."""
     seats = int(rng.choice([1, 2, 2, 3, 3]))
     place, depth = rng.uniform(0.55, 0.7), rng.uniform(0.75, 0.95)
     arm = rng.uniform(0.1, 0.24)

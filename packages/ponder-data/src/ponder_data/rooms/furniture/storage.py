@@ -1,5 +1,7 @@
 """Storage: open shelves with books, and cabinets with doors or drawers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ponder_data.rooms.classes import RoomClass
@@ -21,7 +23,7 @@ def shelf(rng: np.random.Generator, palette: Palette) -> Piece:
     if rng.random() < 0.5:
         parts.append(box((0.0, -0.5 * depth + 0.01, 0.5 * height), (width, 0.015, height), palette[1]))
     content = sample_palette(rng, 6)
-    for low, high in zip(levels[:-1], levels[1:], strict=True):
+    for low, high in pairwise(levels):
         parts += _content(rng, content, width - 0.08, depth, low + 0.5 * thick, high - low - thick)
     support = Support(center=np.array([0.0, 0.0, height]), width=width, depth=depth)
     return Piece(label=RoomClass.SHELF, parts=tuple(parts), support=support if height < 1.3 else None)
