@@ -23,7 +23,7 @@ class _BarAndFigures(Progress):
 
 
 class BarListener:
-    """Draws a bar with the time left, the losses, and points and rays per second."""
+    """Draws a bar with the time left, the losses, and points and rays per second; before it, a spinner."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -39,9 +39,12 @@ class BarListener:
             refresh_per_second=4,
         )
         self._task: TaskID | None = None
+        self._preparing = console.status("loading PyTorch and the first scenes")
+        self._preparing.start()
 
     def started(self, start: TrainingStart) -> None:
         """Print the headline and draw the empty bar."""
+        self._preparing.stop()
         self._pace = Pace(steps=start.steps, first_step=start.first_step)
         for line in headline(start):
             self._console.print(Text(line), soft_wrap=True)
@@ -77,4 +80,5 @@ class BarListener:
 
     def close(self) -> None:
         """Clear the bar, also after an error."""
+        self._preparing.stop()
         self._bar.stop()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder_cli.changes import Changes, chosen_recipe, of_kind
+from ponder_cli.changes import Changes
 from ponder_cli.options import (
     DEFAULT_RUNS,
     Assignments,
@@ -19,8 +19,7 @@ from ponder_cli.options import (
     Seed,
     Steps,
 )
-from ponder_cli.runs import new_run
-from ponder_cli.training import carry_out, resumed_run
+from ponder_cli.training import TrainingRequest, close
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.listener import TrainingEnd, TrainingListener
@@ -59,9 +58,7 @@ def finetune(
     seed: Seed = None,
 ) -> None:
     """Train semantic segmentation on an encoder: pre-trained, from scratch, or frozen."""
-    from ponder_tasks.recipe import SegmentRecipe
-    from ponder_tasks.run_folder import RunFolder
-    from ponder_tasks.segment.task import run_finetuning
+    from ponder_cli.watching import watching
 
     changes = Changes(
         recipe_file=recipe_file,
@@ -71,21 +68,28 @@ def finetune(
         seed=seed,
         device=device,
     )
-    if resume is not None:
-        if encoder is not None or probe:
-            raise ValueError("--resume continues a run with its own encoder; leave --encoder and --probe out")
-        path = resumed_run(resume, recipe, runs, name, changes)
-        chosen = of_kind(RunFolder.open(path).recipe(), SegmentRecipe)
-    else:
-        chosen = _starting_from(chosen_recipe(recipe, SegmentRecipe, changes), encoder, probe, runs)
-        path = new_run(runs, name, chosen.name)
+    command = context.obj.command
+    request = TrainingRequest(
+        recipe=recipe, changes=changes, name=name, runs=runs, resume=resume, command=command
+    )
+    with watching() as listener:
+        end = _run(request, encoder, probe, listener)
+    close(end, subcommand="finetune", next_commands=[f"ponder eval {end.run}"])
 
-    def train(listener: "TrainingListener") -> "TrainingEnd":
-        return run_finetuning(
-            chosen, path, command=context.obj.command, listener=listener, resume=resume is not None
-        )
 
-    carry_out(train, path, subcommand="finetune", next_commands=[f"ponder eval {path} --json"])
+def _run(
+    request: TrainingRequest, encoder: str | None, probe: bool, listener: "TrainingListener"
+) -> "TrainingEnd":
+    from ponder_tasks.recipe import SegmentRecipe
+
+    if request.resumes and (encoder is not None or probe):
+        raise ValueError("--resume continues a run with its own encoder; leave --encoder and --probe out")
+    recipe, path = request.open(SegmentRecipe)
+    if not request.resumes:
+        recipe = _starting_from(recipe, encoder, probe, request.runs)
+    from ponder_tasks.segment.task import run_finetuning  # slow to load, so bad input is told first
+
+    return run_finetuning(recipe, path, command=request.command, listener=listener, resume=request.resumes)
 
 
 def _starting_from(recipe: "SegmentRecipe", encoder: str | None, probe: bool, runs: Path) -> "SegmentRecipe":

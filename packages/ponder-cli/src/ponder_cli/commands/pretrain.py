@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ponder_cli.changes import Changes, chosen_recipe, of_kind
+from ponder_cli.changes import Changes
 from ponder_cli.options import (
     DEFAULT_RUNS,
     Assignments,
@@ -18,8 +18,7 @@ from ponder_cli.options import (
     Seed,
     Steps,
 )
-from ponder_cli.runs import new_run
-from ponder_cli.training import carry_out, resumed_run
+from ponder_cli.training import TrainingRequest, close
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.listener import TrainingEnd, TrainingListener
@@ -39,9 +38,7 @@ def pretrain(
     seed: Seed = None,
 ) -> None:
     """Pre-train an encoder by rendering, without labels."""
-    from ponder_tasks.pretrain.task import run_pretraining
-    from ponder_tasks.recipe import PretrainRecipe
-    from ponder_tasks.run_folder import RunFolder
+    from ponder_cli.watching import watching
 
     changes = Changes(
         recipe_file=recipe_file,
@@ -51,20 +48,23 @@ def pretrain(
         seed=seed,
         device=device,
     )
-    if resume is not None:
-        path = resumed_run(resume, recipe, runs, name, changes)
-        chosen = of_kind(RunFolder.open(path).recipe(), PretrainRecipe)
-    else:
-        chosen = chosen_recipe(recipe, PretrainRecipe, changes)
-        path = new_run(runs, name, chosen.name)
-
-    def train(listener: "TrainingListener") -> "TrainingEnd":
-        return run_pretraining(
-            chosen, path, command=context.obj.command, listener=listener, resume=resume is not None
-        )
-
+    command = context.obj.command
+    request = TrainingRequest(
+        recipe=recipe, changes=changes, name=name, runs=runs, resume=resume, command=command
+    )
+    with watching() as listener:
+        end = _run(request, listener)
     next_commands = [
-        f"ponder finetune rooms-semseg --encoder {path}",
-        f"ponder encode scan.ply -o features.npz --encoder {path}",
+        f"ponder finetune rooms-semseg --encoder {end.run}",
+        f"ponder encode scan.ply -o features.npz --encoder {end.run}",
     ]
-    carry_out(train, path, subcommand="pretrain", next_commands=next_commands)
+    close(end, subcommand="pretrain", next_commands=next_commands)
+
+
+def _run(request: TrainingRequest, listener: "TrainingListener") -> "TrainingEnd":
+    from ponder_tasks.recipe import PretrainRecipe
+
+    recipe, path = request.open(PretrainRecipe)
+    from ponder_tasks.pretrain.task import run_pretraining  # slow to load, so bad input is told first
+
+    return run_pretraining(recipe, path, command=request.command, listener=listener, resume=request.resumes)
