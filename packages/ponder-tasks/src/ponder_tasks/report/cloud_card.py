@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+
 from ponder_tasks.report.cloud_drawing import draw_cloud, paint
 from ponder_tasks.report.legend import legend
 from ponder_tasks.report.pictures import CloudPictures
@@ -22,9 +24,16 @@ def cloud_card(cloud: CloudPictures, width: int) -> str:
             f'<figure><img src="{address}" width="{drawn_width}" height="{height}" alt="{caption}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
-    note = f"{cloud.note} {SIDES}" if cloud.note else SIDES
+    size = (
+        " × ".join(f"{side:.1f}" for side in np.ptp(cloud.coord, axis=0).tolist())
+        if len(cloud.coord)
+        else "0"
+    )
+    words = " ".join(
+        part for part in (f"{len(cloud.coord):,} points over {size} m.", cloud.note, SIDES) if part
+    )
     return (
         f'<article class="cloud"><header><h3>{escape(cloud.name)}</h3>'
-        f'<p class="quiet">{len(cloud.coord):,} points. {escape(note)}</p></header>'
+        f'<p class="quiet">{escape(words)}</p></header>'
         f'<div class="layers">{"".join(figures)}</div>{legend(cloud.legend)}</article>'
     )

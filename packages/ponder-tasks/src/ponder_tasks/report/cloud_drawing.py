@@ -75,7 +75,7 @@ def paint(drawing: CloudDrawing, color: Float[np.ndarray, "points 3"]) -> UInt8[
 def _square_size(points: int, extent: Float[np.ndarray, "3"], scale: float) -> int:
     """Return the side of a point in pixels: about the distance of points spread over their box's walls."""
     walls = 2.0 * (extent[0] * extent[1] + extent[0] * extent[2] + extent[1] * extent[2])
-    return int(np.clip(np.ceil(1.25 * scale * np.sqrt(walls / points)), 1, 12))
+    return int(np.clip(np.ceil(1.6 * scale * np.sqrt(walls / points)), 1, 12))
 
 
 def _draw_side(

@@ -16,8 +16,11 @@ from ponder_tasks.report.wording import label_of, number
 WIDTH, HEIGHT = 360.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 8.0, 24.0
 LARGEST_POLYLINE = 600
+SMOOTHING = 25
+"""A noisy curve is averaged over this fraction of its length."""
+
 LOG_RATIO = 12.0
-"""A curve whose smoothed values span more than this ratio is drawn on a logarithmic scale."""
+"""A noisy curve whose averages span more than this ratio is drawn on a logarithmic scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,22 +89,20 @@ def validation_curves(history: History, measurements: Sequence[Measurement]) -> 
     return tuple(curve for curve in curves if len(curve.steps) > 1)
 
 
-def smoothed(values: Float[np.ndarray, " records"], window: float) -> Float[np.ndarray, " records"]:
-    """Return the exponential moving average over about ``window`` records, unbiased at the start."""
-    keep = 1.0 - 1.0 / max(window, 1.0)
-    result, average, weight = np.empty_like(values), 0.0, 0.0
-    for place, value in enumerate(values.tolist()):
-        average = keep * average + (1.0 - keep) * value
-        weight = keep * weight + (1.0 - keep)
-        result[place] = average / weight
-    return result
+def smoothed(values: Float[np.ndarray, " records"], window: int) -> Float[np.ndarray, " records"]:
+    """Return the mean over ``window`` records around each one, or those of them there are; it does not lag behind."""
+    reach = max(window, 1) // 2
+    place = np.arange(len(values))
+    start, end = np.maximum(place - reach, 0), np.minimum(place + reach + 1, len(values))
+    summed = np.concatenate([[0.0], np.cumsum(values)])
+    return (summed[end] - summed[start]) / (end - start)
 
 
 def chart(curve: Curve) -> str:
     """Return one chart as a ``figure`` element: the smoothed line over the faint raw one."""
-    line = smoothed(curve.values, len(curve.values) / 40.0) if curve.smooth else curve.values
+    line = smoothed(curve.values, len(curve.values) // SMOOTHING) if curve.smooth else curve.values
     across = Axis(lowest=float(curve.steps[0]), highest=float(curve.steps[-1]), start=LEFT, end=WIDTH - RIGHT)
-    up = _value_axis(curve.values, line)
+    up = _value_axis(curve, line)
     shapes = [_grid(across, up)]
     if curve.smooth:
         shapes.append(_polyline(curve.steps, curve.values, across, up, "raw"))
@@ -134,11 +135,11 @@ def _curve(name: str, values: dict[int, float], *, smooth: bool, unit: str = "")
     )
 
 
-def _value_axis(raw: Float[np.ndarray, " records"], line: Float[np.ndarray, " records"]) -> Axis:
+def _value_axis(curve: Curve, line: Float[np.ndarray, " records"]) -> Axis:
     """Return the vertical axis: it holds the whole line, and the raw values but for the wildest."""
-    low, high = np.percentile(raw, [0.5, 99.5])
+    low, high = np.percentile(curve.values, [0.5, 99.5])
     lowest, highest = min(float(low), float(line.min())), max(float(high), float(line.max()))
-    logarithmic = lowest > 0 and float(line.max()) > LOG_RATIO * float(line.min())
+    logarithmic = curve.smooth and lowest > 0 and float(line.max()) > LOG_RATIO * float(line.min())
     if highest - lowest <= 1e-12 * max(abs(highest), 1e-12):
         room = 0.5 * abs(highest) or 0.5
         lowest, highest = lowest - room, highest + room

@@ -1,6 +1,5 @@
 """The report: everything the page of a run says, and writing that page."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,6 +15,7 @@ from ponder_tasks.report.pictures import CloudPictures, ViewPictures
 from ponder_tasks.report.tables import class_table, measurement_table, pair_table
 from ponder_tasks.report.view_card import view_card
 from ponder_tasks.report.wording import duration
+from ponder_tasks.run_folder import write_atomically
 
 LARGEST_PAGE = 5_000_000
 """Bytes; pictures are made smaller until the page fits."""
@@ -73,16 +73,14 @@ def write_report(path: Path, report: Report, history: History) -> None:
     Raises:
         ValueError: when the page does not fit even with the smallest pictures.
     """
-    pages = (render_page(report, history, side).encode("utf-8") for side in PICTURE_SIDES)
-    page = next((page for page in pages if len(page) <= LARGEST_PAGE), None)
+    pages = (render_page(report, history, side) for side in PICTURE_SIDES)
+    page = next((page for page in pages if len(page.encode("utf-8")) <= LARGEST_PAGE), None)
     if page is None:
         raise ValueError(
-            f"the report is larger than {LARGEST_PAGE / 1e6:.0f} MB even with pictures {PICTURE_SIDES[-1]} pixels "
-            f"wide; show fewer than {len(report.views)} views and {len(report.clouds)} clouds"
+            f"the report is larger than {LARGEST_PAGE / 1e6:.0f} MB even with its smallest pictures; "
+            f"show fewer than {len(report.views)} views and {len(report.clouds)} clouds"
         )
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
-        aside.write(page)
-    Path(aside.name).replace(path)
+    write_atomically(path, page)
 
 
 def render_page(report: Report, history: History, picture_side: int) -> str:

@@ -21,7 +21,7 @@ DEPTH_COLORS = "viridis_r"
 
 
 def view_card(view: ViewPictures, picture_side: int) -> str:
-    """Return the view as an ``article``: pairs of pictures for colour, depth, normals and classes (where given)."""
+    """Return the view as an ``article``: a pair of pictures each for colour, depth, normals and classes."""
     pairs = [
         _pair("Colour", as_bytes(view.real_color), as_bytes(view.rendered_color), picture_side),
         _depth_pair(view, picture_side),
@@ -133,10 +133,10 @@ def _pair(
 def _figures(view: ViewPictures) -> str:
     """Return the view's own PSNR and depth error, beside what guessing the mean gives."""
     figures = measure_view(
-        real_color=torch.from_numpy(view.real_color),
-        rendered_color=torch.from_numpy(view.rendered_color),
-        real_depth=torch.from_numpy(view.real_depth),
-        rendered_depth=torch.from_numpy(view.rendered_depth),
+        real_color=torch.tensor(view.real_color),
+        rendered_color=torch.tensor(view.rendered_color),
+        real_depth=torch.tensor(view.real_depth),
+        rendered_depth=torch.tensor(view.rendered_depth),
     )
     parts = [f"PSNR {number(figures.psnr, 'dB')} dB (mean colour {number(figures.psnr_of_mean_color, 'dB')})"]
     if figures.depth_pixels:

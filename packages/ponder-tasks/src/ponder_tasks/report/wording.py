@@ -11,7 +11,7 @@ LABELS = {
     "psnr_of_mean_color": ("PSNR of mean colour", "painting each view with its own mean colour"),
     "psnr_gain": ("PSNR gain", "above that mean-colour guess"),
     "depth_error": ("Depth error", "mean absolute error of rendered z-depth"),
-    "depth_error_of_mean": ("Depth error of mean", "guessing each view's own mean depth"),
+    "depth_error_of_mean": ("Depth error of mean depth", "guessing each view's own mean depth"),
     "depth_error_ratio": ("Depth error ratio", "of the rendering over that mean-depth guess"),
     "normal_error": ("Normal error", "mean angle between rendered and real normals"),
     "miou": ("Mean IoU", "over the classes that occur"),

@@ -1,0 +1,100 @@
+"""Does pre-training without labels help where labels are few? Procedural rooms, the labels of two of them.
+
+For each seed: pre-train ``rooms`` (no labels), then train ``rooms-semseg`` on two labelled rooms in four ways, for the
+same number of steps: a linear probe on a random and on the pre-trained encoder (both frozen), and all weights from a
+random and from the pre-trained encoder. Every run is judged on the same sixteen rooms that no training has seen.
+
+    uv run python benchmarks/label_efficiency.py --output runs/label-efficiency
+
+Finished runs are found again, so an interrupted benchmark goes on where it stopped.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+from ponder_cli.memory import prepare_memory
+
+ARMS = (
+    ("linear probe, random encoder", "scratch", True),
+    ("linear probe, pre-trained encoder", "pretrained", True),
+    ("fine-tuned from scratch", "scratch", False),
+    ("fine-tuned from pre-training", "pretrained", False),
+)
+
+
+def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
+    from ponder_tasks.listener import SilentListener
+    from ponder_tasks.overrides import apply_overrides
+    from ponder_tasks.pretrain.task import run_pretraining
+    from ponder_tasks.recipe import PretrainRecipe
+    from ponder_tasks.recipes import get_recipe
+
+    run = output / f"pretrain-{seed}"
+    if (run / "summary.json").is_file():
+        return run
+    recipe = apply_overrides(get_recipe("rooms"), [f"trainer.seed={seed}", *overrides])
+    assert isinstance(recipe, PretrainRecipe)
+    resume = any((run / "checkpoints").glob("step-*"))
+    run_pretraining(recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume)
+    return run
+
+
+def labelled_run(output: Path, seed: int, encoder: str, *, probe: bool, overrides: list[str]) -> float:
+    from ponder_tasks.encoder_source import SCRATCH, with_encoder
+    from ponder_tasks.listener import SilentListener
+    from ponder_tasks.overrides import apply_overrides
+    from ponder_tasks.recipe import SegmentRecipe
+    from ponder_tasks.recipes import get_recipe
+    from ponder_tasks.segment.task import run_finetuning
+
+    source = encoder if encoder == SCRATCH else str(output / f"pretrain-{seed}")
+    run = output / f"{'probe' if probe else 'finetune'}-{encoder}-{seed}"
+    if not (run / "summary.json").is_file():
+        recipe = get_recipe("rooms-semseg")
+        assert isinstance(recipe, SegmentRecipe)
+        keys = [f"trainer.seed={seed}", f"freeze_encoder={str(probe).lower()}", *overrides]
+        recipe = with_encoder(apply_overrides(recipe, keys), source)
+        resume = any((run / "checkpoints").glob("step-*"))
+        run_finetuning(recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume)
+    return measured(run, "miou")
+
+
+def measured(run: Path, name: str) -> float:
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    return next(m["value"] for m in summary["measurements"] if m["name"] == name)
+
+
+def table(scores: dict[str, list[float]], seeds: int) -> str:
+    lines = [f"| mIoU on 16 unseen rooms, % | mean of {seeds} seeds | lowest | highest |", "|---|---|---|---|"]
+    for name, values in scores.items():
+        lines.append(f"| {name} | {statistics.mean(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/label-efficiency"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pretrain-set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--finetune-set", action="append", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    prepare_memory()
+    scores: dict[str, list[float]] = {name: [] for name, _, _ in ARMS}
+    for seed in range(options.seeds):
+        started = time.monotonic()
+        pretrained_run(options.output, seed, options.pretrain_set)
+        print(f"seed {seed}: pre-trained ({time.monotonic() - started:.0f} s)", flush=True)
+        for name, encoder, probe in ARMS:
+            started = time.monotonic()
+            score = labelled_run(options.output, seed, encoder, probe=probe, overrides=options.finetune_set)
+            scores[name].append(score)
+            print(f"seed {seed}: {name}: mIoU {score:.1f} % ({time.monotonic() - started:.0f} s)", flush=True)
+    print(table(scores, options.seeds))
+    (options.output / "table.md").write_text(table(scores, options.seeds) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Measuring a finished run again: its newest checkpoint, on its validation scenes or on others."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ponder_tasks.checkpoint import Weights, load_weights
+from ponder_tasks.listener import Measurement
+from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.pretrain.evaluation import measure_rendering
+from ponder_tasks.pretrain.model import PretrainModel
+from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe, scene_config_at
+from ponder_tasks.scene_sources import open_scenes
+from ponder_tasks.segment.evaluation import measure_segmentation
+from ponder_tasks.segment.model import SegmentationModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The measurements of a checkpoint; ``per_class`` for segmentation only."""
+
+    run: Path
+    task: str
+    recipe: str
+    checkpoint: str
+    scenes: int
+    measurements: tuple[Measurement, ...]
+    per_class: SegmentationMetrics | None
+
+    def as_json(self) -> str:
+        """Return everything as JSON; measurements carry their unit."""
+        tree = {
+            "run": str(self.run),
+            "task": self.task,
+            "recipe": self.recipe,
+            "checkpoint": self.checkpoint,
+            "scenes": self.scenes,
+            "measurements": {m.name: {"value": m.value, "unit": m.unit} for m in self.measurements},
+        }
+        if self.per_class:
+            tree["per_class"] = self.per_class.as_json()["classes"]
+        return json.dumps(tree, indent=2)
+
+
+@torch.no_grad()
+def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") -> Evaluation:
+    """Measure the newest checkpoint of ``run``: rendering of held-out views, or segmentation.
+
+    Raises:
+        ValueError: when ``run`` holds no readable checkpoint, or the data is not there.
+    """
+    weights = load_weights(run)
+    if isinstance(weights.recipe, SegmentRecipe):
+        return _evaluate_segmentation(run, weights, weights.recipe, data, device)
+    return _evaluate_rendering(run, weights, weights.recipe, data, device)
+
+
+def _evaluate_segmentation(
+    run: Path, weights: Weights, recipe: SegmentRecipe, data: Path | None, device: str
+) -> Evaluation:
+    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = SegmentationModel(recipe, classes=len(scenes.class_names))
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_segmentation(model.eval().to(device), scenes, recipe.sample.grid_size)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=len(scenes),
+        measurements=metrics.measurements(),
+        per_class=metrics,
+    )
+
+
+def _evaluate_rendering(
+    run: Path, weights: Weights, recipe: PretrainRecipe, data: Path | None, device: str
+) -> Evaluation:
+    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = PretrainModel(recipe)
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_rendering(model.eval().to(device), scenes, recipe.sample.grid_size, recipe.evaluation)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=min(recipe.evaluation.scenes, len(scenes)),
+        measurements=metrics.measurements(),
+        per_class=None,
+    )

@@ -1,0 +1,1 @@
+"""Pre-training by rendering: encode, spread over a volume, render, compare with the real pixels."""

@@ -1,0 +1,36 @@
+"""Measuring pre-training: pictures rendered at poses that were kept apart, against what the camera saw there."""
+
+from ponder_data import Scenes
+
+from ponder_tasks.metrics.rendering import RenderingAccumulator, RenderingMetrics, ViewRendering, measure_view
+from ponder_tasks.pretrain.held_out import RenderedView, encode_room, evaluation_scenes, render_view
+from ponder_tasks.pretrain.model import PretrainModel
+from ponder_tasks.recipe import RenderingEvaluationConfig
+
+
+def measure_rendering(
+    model: PretrainModel, scenes: Scenes, grid_size: float, config: RenderingEvaluationConfig
+) -> RenderingMetrics:
+    """Return PSNR, depth and normal errors over held-out views, and what trivial guesses reach on the same pixels.
+
+    Raises:
+        ValueError: when a scene has no held-out view.
+    """
+    accumulator = RenderingAccumulator()
+    for scene in evaluation_scenes(scenes, config):
+        room = encode_room(model, scene, grid_size)
+        for view in room.scene.held_out_views[: config.views_per_scene]:
+            accumulator.add(measure_rendered(render_view(model, room, view, config.pixel_stride)))
+    return accumulator.metrics()
+
+
+def measure_rendered(rendered: RenderedView) -> ViewRendering:
+    """Return the figures of one rendered view."""
+    return measure_view(
+        rendered_color=rendered.color,
+        real_color=rendered.view.color,
+        rendered_depth=rendered.depth,
+        real_depth=rendered.view.depth,
+        rendered_normal=rendered.normal,
+        real_normal=rendered.real_normal,
+    )

@@ -1,0 +1,40 @@
+"""The recipes: Python functions, each returning one complete ``Recipe``."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
+from ponder_tasks.recipes.rgbd import rgbd
+from ponder_tasks.recipes.rooms import rooms
+from ponder_tasks.recipes.rooms_semseg import rooms_semseg
+
+RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (rooms, rgbd, rooms_semseg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeInfo:
+    """What a list of recipes says of each."""
+
+    name: str
+    task: str
+    description: str
+
+
+def list_recipes() -> tuple[RecipeInfo, ...]:
+    """Return the name, task and description of every recipe."""
+    made = [make() for make in RECIPES]
+    return tuple(RecipeInfo(name=r.name, task=r.task, description=r.description) for r in made)
+
+
+def get_recipe(name: str) -> PretrainRecipe | SegmentRecipe:
+    """Return the recipe called ``name``.
+
+    Raises:
+        ValueError: when there is none; names the nearest.
+    """
+    made = {recipe.name: recipe for recipe in (make() for make in RECIPES)}
+    if name not in made:
+        near = difflib.get_close_matches(name, made, n=1, cutoff=0.0)
+        raise ValueError(f"there is no recipe {name!r}; the nearest is {near[0]!r}, and there are: {', '.join(made)}")
+    return made[name]

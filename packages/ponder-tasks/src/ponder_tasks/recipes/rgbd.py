@@ -1,0 +1,33 @@
+"""``rgbd``: pre-training on a folder of posed RGB-D frames."""
+
+from ponder_data import AugmentationConfig, MaskingConfig, RgbdSequenceConfig, SampleConfig
+from ponder_render import RenderingLossConfig
+
+from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.recipe import PretrainRecipe, RenderingEvaluationConfig, TrainerConfig
+from ponder_tasks.recipes.rooms import small_encoder, small_renderer
+
+
+def rgbd() -> PretrainRecipe:
+    """Return the recipe; ``--data`` names the folder, and every eighth frame is kept apart for evaluation."""
+    shared = {"frames_per_scene": 24, "image_width": 160, "image_height": 120, "held_out_every": 8}
+    return PretrainRecipe(
+        name="rgbd",
+        description="pre-train on your own RGB-D frames with poses (--data FOLDER): minutes on two CPU cores",
+        train_data=RgbdSequenceConfig(split="train", **shared),
+        val_data=RgbdSequenceConfig(split="val", **shared),
+        sample=SampleConfig(
+            grid_size=0.05,
+            augmentation=AugmentationConfig(),
+            masking=MaskingConfig(kind="random", ratio=0.8),
+            views_per_scene=4,
+            rays_per_view=64,
+            depth_share=0.5,
+        ),
+        encoder=small_encoder(),
+        renderer=small_renderer(),
+        losses=RenderingLossConfig(),
+        evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
+        optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
+        trainer=TrainerConfig(steps=600, batch_size=2, checkpoint_every=100, validate_every=200),
+    )

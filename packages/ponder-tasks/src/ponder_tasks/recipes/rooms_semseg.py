@@ -1,0 +1,26 @@
+"""``rooms-semseg``: semantic segmentation of procedural rooms from the labels of very few of them."""
+
+from ponder_data import AugmentationConfig, SampleConfig, SyntheticRoomsConfig
+
+from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.recipe import SegmentRecipe, TrainerConfig
+from ponder_tasks.recipes.rooms import small_encoder
+
+FIRST_LABELLED_ROOM = 1000
+"""The labelled rooms are none of those that ``rooms`` pre-trains on."""
+
+
+def rooms_semseg() -> SegmentRecipe:
+    """Return the recipe: two labelled rooms, sixteen to be judged by."""
+    return SegmentRecipe(
+        name="rooms-semseg",
+        description="segment procedural rooms after training on the labels of two: from scratch or pre-trained",
+        train_data=SyntheticRoomsConfig(
+            split="train", scenes=2, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0
+        ),
+        val_data=SyntheticRoomsConfig(split="val", scenes=16, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0),
+        sample=SampleConfig(grid_size=0.05, augmentation=AugmentationConfig()),
+        encoder=small_encoder(),
+        optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
+        trainer=TrainerConfig(steps=200, batch_size=2, checkpoint_every=100),
+    )

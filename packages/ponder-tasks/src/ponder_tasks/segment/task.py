@@ -1,0 +1,109 @@
+"""The segmentation job: fine-tuning an encoder, or probing it, and the report it leaves."""
+
+from pathlib import Path
+
+import torch
+from ponder_encoders.sparse.backend import choose_backend
+
+from ponder_tasks.batches import BatchSequence
+from ponder_tasks.checkpoint import load_weights
+from ponder_tasks.encoder_source import SCRATCH, load_encoder_weights
+from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
+from ponder_tasks.metrics.segmentation import ConfusionMatrix
+from ponder_tasks.recipe import SegmentRecipe
+from ponder_tasks.run_report import write_run_report
+from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.scene_sources import open_scenes
+from ponder_tasks.segment.evaluation import measure_segmentation, segment_scenes
+from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.pictures import segmented_pictures
+from ponder_tasks.trainer import train
+
+PICTURED_SCENES = 3
+
+
+class SegmentTask:
+    """Semantic segmentation, as the trainer sees it.
+
+    Raises:
+        ValueError: when the data has no labels, or the encoder cannot be read.
+    """
+
+    def __init__(self, recipe: SegmentRecipe, *, initialise: bool = True) -> None:
+        torch.manual_seed(recipe.trainer.seed)
+        self.recipe = recipe
+        self.scenes = open_scenes(recipe.train_data)
+        self.validation = open_scenes(recipe.val_data)
+        if not self.scenes.class_names:
+            raise ValueError(
+                f"the training data ({recipe.train_data.kind}) has no class labels, so nothing can be segmented; "
+                "use labelled data such as rooms"
+            )
+        self.model = SegmentationModel(recipe, classes=len(self.scenes.class_names))
+        if initialise and recipe.encoder_source != SCRATCH:
+            load_encoder_weights(self.model.encoder, load_weights(Path(recipe.encoder_source)))
+
+    def train_scenes(self) -> int:
+        """Return the number of labelled training scenes."""
+        return len(self.scenes)
+
+    def val_scenes(self) -> int:
+        """Return the number of validation scenes."""
+        return len(self.validation)
+
+    def backend(self) -> str:
+        """Return the name of the sparse convolution backend in use."""
+        device = next(self.model.parameters()).device
+        return choose_backend(self.recipe.encoder.backend, device).name
+
+    def batches(self, rank: int, world_size: int) -> BatchSequence:
+        """Return the training batches of one process, without rays."""
+        config = self.recipe.trainer
+        return BatchSequence(
+            self.scenes,
+            self.recipe.sample,
+            batch_size=config.batch_size,
+            steps=config.steps * config.accumulate,
+            seed=config.seed,
+            rays=False,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def validate(self) -> tuple[Measurement, ...]:
+        """Return mIoU, mAcc and allAcc on the validation scenes."""
+        return measure_segmentation(self.model, self.validation, self.recipe.sample.grid_size).measurements()
+
+    def report(self, folder: RunFolder, seconds: float) -> tuple[Measurement, ...]:
+        """Measure, and put the first scenes' predictions on the report page."""
+        matrix = ConfusionMatrix(self.validation.class_names)
+        clouds = []
+        for index, segmented in enumerate(
+            segment_scenes(self.model, self.validation, self.recipe.sample.grid_size)
+        ):
+            assert segmented.scene.semantic is not None, "validation scenes are labelled"
+            matrix.add(segmented.prediction, segmented.scene.semantic)
+            if index < PICTURED_SCENES:
+                clouds.append(segmented_pictures(segmented))
+        metrics = matrix.metrics()
+        write_run_report(
+            folder,
+            recipe=self.recipe,
+            seconds=seconds,
+            measurements=metrics.measurements(),
+            clouds=tuple(clouds),
+            per_class=metrics,
+        )
+        return metrics.measurements()
+
+
+def run_finetuning(
+    recipe: SegmentRecipe, path: Path, *, command: str, listener: TrainingListener, resume: bool = False
+) -> TrainingEnd:
+    """Fine-tune (or, with ``freeze_encoder``, probe) an encoder in the run folder ``path``.
+
+    Raises:
+        ValueError: for bad input; the run folder is then left as it was, or not made.
+    """
+    task = SegmentTask(recipe, initialise=not resume)
+    return train(task, path, command=command, listener=listener, resume=resume)

@@ -1,0 +1,271 @@
+"""The training loop: the only one, for every task.
+
+A task brings a model whose ``forward(batch, generator)`` returns ``Losses``, the sequence of its batches, and a
+validation. Everything random in a step comes from generators seeded by the step, so a resumed run takes the very same
+steps as one that was never stopped.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
+from ponder_data import Batch
+from ponder_render import Losses, LossTerm
+
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from ponder_tasks.batches import BatchSequence, load_batches, seeded_generator
+from ponder_tasks.checkpoint import latest_checkpoint, load_training_state, save_checkpoint
+from ponder_tasks.graceful_stop import GracefulStop
+from ponder_tasks.journal import Journal
+from ponder_tasks.listener import (
+    Measurement,
+    StepReport,
+    TrainingEnd,
+    TrainingListener,
+    TrainingStart,
+    Validation,
+)
+from ponder_tasks.optimizer import build_optimizer, build_schedule
+from ponder_tasks.recipe import Recipe, TrainerConfig
+from ponder_tasks.run_folder import RunFolder
+
+
+class Task(Protocol):
+    """What the trainer needs to know of a task."""
+
+    recipe: Recipe
+    model: nn.Module
+    """Its ``forward(batch, generator)`` returns ``ponder_render.Losses``."""
+
+    def train_scenes(self) -> int:
+        """Return the number of training scenes."""
+        ...
+
+    def val_scenes(self) -> int:
+        """Return the number of validation scenes."""
+        ...
+
+    def backend(self) -> str:
+        """Return the name of the sparse convolution backend in use."""
+        ...
+
+    def batches(self, rank: int, world_size: int) -> BatchSequence:
+        """Return the training batches of one process."""
+        ...
+
+    def validate(self) -> tuple[Measurement, ...]:
+        """Measure the model on the validation scenes."""
+        ...
+
+    def report(self, folder: RunFolder, seconds: float) -> tuple[Measurement, ...]:
+        """Measure the finished model, write ``report.html`` and return the closing measurements."""
+        ...
+
+
+class LossTuples(nn.Module):
+    """A task's model whose losses come out as plain tuples of name, value and weight.
+
+    Fabric looks for tensors in what a module returns and copies dataclasses on the way, which frozen ones do not allow.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> tuple[tuple[str, Tensor, float], ...]:
+        """Return the terms of the model's losses."""
+        return tuple((term.name, term.value, term.weight) for term in self.model(batch, generator).terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """A model on its device with its optimiser and schedule."""
+
+    fabric: Fabric
+    model: _FabricModule
+    optimizer: _FabricOptimizer
+    schedule: LRScheduler
+    config: TrainerConfig
+
+
+def train(task: Task, path: Path, *, command: str, listener: TrainingListener, resume: bool) -> TrainingEnd:
+    """Train ``task`` in the run folder ``path``, from the start or from its newest checkpoint.
+
+    The folder is made only once the task's first batch was built, so bad input leaves nothing behind.
+
+    Raises:
+        ValueError: for bad input, a run folder that exists (or, with ``resume``, does not), or a loss that is not finite.
+    """
+    config = task.recipe.trainer
+    fabric = Fabric(accelerator=config.accelerator, devices=config.devices)
+    fabric.launch()
+    sequence = task.batches(fabric.global_rank, fabric.world_size)
+    sequence[0]
+    learner = _learner(task, fabric)
+    folder, first = _open_folder(task, path, learner, command=command, resume=resume)
+    started = time.monotonic()
+    listener.started(_start(task, fabric, path, first))
+    with GracefulStop() as stop, Journal(folder, listener) as journal:
+        batches = iter(load_batches(sequence, first=first * config.accumulate, workers=config.workers))
+        step = first
+        while step < config.steps and not stop.requested:
+            report = take_step(learner, batches, step)
+            step += 1
+            journal.step(report)
+            if config.validate_every and step % config.validate_every == 0 and step < config.steps:
+                journal.validation(Validation(step=step, measurements=_validate(task, learner)))
+            if folder and step < config.steps and (step % config.checkpoint_every == 0 or stop.requested):
+                _save(task, folder, learner, step)
+        interrupted = step < config.steps
+        measurements: tuple[Measurement, ...] = ()
+        if folder and not interrupted:
+            _save(task, folder, learner, step)
+            measurements = _close(task, folder, learner, journal, step, time.monotonic() - started)
+    fabric.barrier()
+    end = TrainingEnd(
+        run=path,
+        step=step,
+        seconds=time.monotonic() - started,
+        measurements=measurements,
+        interrupted=interrupted,
+        report=folder.report_file if folder and not interrupted else None,
+    )
+    if folder:
+        listener.ended(end)
+    return end
+
+
+def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepReport:
+    """Take one optimiser step: forward, losses, backward, clip, step.
+
+    Raises:
+        ValueError: naming the first loss term, or the gradient, that is not finite.
+    """
+    fabric, config, started = learner.fabric, learner.config, time.monotonic()
+    points = rays = 0
+    learner.optimizer.zero_grad(set_to_none=True)
+    for part in range(config.accumulate):
+        batch = next(batches).to(fabric.device)
+        generator = seeded_generator(config.seed, 2, step * config.accumulate + part, fabric.global_rank)
+        with fabric.no_backward_sync(learner.model, enabled=part + 1 < config.accumulate):
+            with torch.autocast(fabric.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                terms = learner.model(batch, generator)
+            losses = Losses(terms=tuple(LossTerm(name=n, value=v, weight=w) for n, v, w in terms))
+            check_finite(losses, step)
+            fabric.backward(losses.total / config.accumulate)
+        points += batch.coord.shape[0]
+        rays += len(batch.rays) if batch.rays else 0
+    gradient_norm = _clip(learner, step)
+    learning_rate = learner.schedule.get_last_lr()[0]
+    learner.optimizer.step()
+    learner.schedule.step()
+    seconds = (time.monotonic() - started) / fabric.world_size
+    return StepReport(
+        step=step + 1,
+        total=float(losses.total.detach()),
+        losses=tuple((name, float(value)) for name, value in losses.named().items()),
+        learning_rate=learning_rate,
+        gradient_norm=gradient_norm,
+        points_per_second=points / seconds,
+        rays_per_second=rays / seconds,
+    )
+
+
+def check_finite(losses: Losses, step: int) -> None:
+    """Raise a ``ValueError`` that names the step and every loss term that is not finite."""
+    try:
+        losses.check_finite()
+    except FloatingPointError as error:
+        raise ValueError(f"step {step + 1}: {error}; the run can go on from its last checkpoint with --resume") from error
+
+
+def _clip(learner: Learner, step: int) -> float:
+    limit = learner.config.clip_gradient_norm or math.inf
+    norm = learner.fabric.clip_gradients(
+        learner.model, learner.optimizer, max_norm=limit, error_if_nonfinite=False
+    )
+    if norm is None or not torch.isfinite(norm):
+        raise ValueError(
+            f"step {step + 1}: the gradient's norm is {norm}, although every loss is finite; "
+            "lower optimizer.learning_rate or set trainer.clip_gradient_norm"
+        )
+    return float(norm)
+
+
+def _learner(task: Task, fabric: Fabric) -> Learner:
+    optimizer = build_optimizer(task.model.parameters(), task.recipe.optimizer)
+    model, wrapped = fabric.setup(LossTuples(task.model), optimizer)
+    schedule = build_schedule(optimizer, task.recipe.optimizer, task.recipe.trainer.steps)
+    return Learner(fabric=fabric, model=model, optimizer=wrapped, schedule=schedule, config=task.recipe.trainer)
+
+
+def _open_folder(
+    task: Task, path: Path, learner: Learner, *, command: str, resume: bool
+) -> tuple[RunFolder | None, int]:
+    first = 0
+    if resume:
+        checkpoint = latest_checkpoint(RunFolder.open(path).checkpoints)
+        first = load_training_state(
+            checkpoint, model=task.model, optimizer=learner.optimizer.optimizer, schedule=learner.schedule
+        )
+    if learner.fabric.global_rank != 0:
+        return None, first
+    if not resume:
+        return RunFolder.create(path, task.recipe, command), 0
+    folder = RunFolder.open(path)
+    folder.forget_after(first)
+    return folder, first
+
+
+def _start(task: Task, fabric: Fabric, path: Path, first: int) -> TrainingStart:
+    return TrainingStart(
+        run=path,
+        recipe=task.recipe.name,
+        task=task.recipe.task,
+        first_step=first,
+        steps=task.recipe.trainer.steps,
+        device=f"{fabric.world_size} x {fabric.device.type}",
+        backend=task.backend(),
+        parameters=sum(p.numel() for p in task.model.parameters() if p.requires_grad),
+        train_scenes=task.train_scenes(),
+        val_scenes=task.val_scenes(),
+    )
+
+
+def _validate(task: Task, learner: Learner) -> tuple[Measurement, ...]:
+    learner.model.eval()
+    with torch.no_grad():
+        measurements = task.validate()
+    learner.model.train()
+    return measurements
+
+
+def _save(task: Task, folder: RunFolder, learner: Learner, step: int) -> None:
+    save_checkpoint(
+        folder.checkpoints,
+        step=step,
+        model=task.model,
+        optimizer=learner.optimizer.optimizer,
+        schedule=learner.schedule,
+        recipe=task.recipe,
+        keep=learner.config.keep_checkpoints,
+    )
+
+
+def _close(
+    task: Task, folder: RunFolder, learner: Learner, journal: Journal, step: int, seconds: float
+) -> tuple[Measurement, ...]:
+    learner.model.eval()
+    with torch.no_grad():
+        measurements = task.report(folder, seconds)
+    journal.validation(Validation(step=step, measurements=measurements))
+    folder.write_summary(recipe=task.recipe, steps=step, seconds=seconds, measurements=measurements)
+    return measurements
