@@ -37,7 +37,8 @@ from ponder_cli.app import main
 try:
     main()
 finally:
-    print("slow:", sorted({"torch", "numpy", "pydantic_core", "ponder_tasks"} & set(sys.modules)), file=sys.stderr)
+    slow = {"torch", "numpy", "pydantic_core", "ponder_tasks"} & set(sys.modules)
+    print("slow:", sorted(slow), file=sys.stderr)
 """
     process = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     slow = process.stderr.strip().removeprefix("slow: ")
