@@ -53,7 +53,7 @@ def test_values_that_are_not_finite_are_left_out() -> None:
 
 def test_validation_takes_its_unit_from_the_measurements() -> None:
     curves = validation_curves(
-        history_of([], {10: 20.0, 20: 21.5}), (Measurement(name="psnr", value=1, unit="dB"),)
+        history_of([], {10: 20.0, 20: 21.5}), (Measurement(name="psnr", value=1.0, unit="dB"),)
     )
     assert curves[0].unit == "dB"
     drawn = chart(curves[0])
@@ -92,8 +92,8 @@ def test_long_curves_stay_small_and_keep_their_spikes() -> None:
 
 
 def test_ticks_are_round_and_inside() -> None:
-    linear = Axis(lowest=0.13, highest=0.58, start=0, end=100)
+    linear = Axis(lowest=0.13, highest=0.58, start=0.0, end=100.0)
     assert linear.ticks(4) == pytest.approx([0.2, 0.3, 0.4, 0.5])
-    logarithmic = Axis(lowest=0.0021, highest=2.3, start=0, end=100, logarithmic=True)
+    logarithmic = Axis(lowest=0.0021, highest=2.3, start=0.0, end=100.0, logarithmic=True)
     assert logarithmic.ticks(4) == pytest.approx([0.01, 0.1, 1.0])
     assert logarithmic.pixel(np.array([0.0021, 2.3, 99.0])).tolist() == pytest.approx([0, 100, 100])

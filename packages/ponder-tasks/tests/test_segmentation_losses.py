@@ -78,7 +78,7 @@ def test_no_published_entry_is_left_out(published: dict[str, np.ndarray]) -> Non
     assert set(json.loads(str(published["meta_json"]))) == set(PUBLISHED)
 
 
-def random_case(points: int = 20, classes: int = 4) -> tuple[Tensor, Tensor]:
+def random_case(points: int = 10, classes: int = 4) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(7)
     logits = torch.randn(points, classes, generator=generator, dtype=torch.float64)
     return logits, torch.randint(-1, classes, (points,), generator=generator)

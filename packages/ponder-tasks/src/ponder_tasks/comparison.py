@@ -18,7 +18,8 @@ from ponder_tasks.report.history import read_history
 class ComparedRun:
     """One run: its name, recipe and task, how far it came, and whether it finished.
 
-    ``seconds`` is None for a run that has not finished; its measurements are then those of its last validation.
+    ``seconds`` is None for a run that has not finished; its measurements are then those of its last
+    validation.
     """
 
     name: str
@@ -33,7 +34,8 @@ class ComparedRun:
 class ComparedMeasurement:
     """One measurement in every run, None where a run has none.
 
-    ``winner`` is the index of the run with the best value; None where fewer than two have one, or the best tie.
+    ``winner`` is the index of the run with the best value; None where fewer than two have one, or the best
+    tie.
     """
 
     name: str
@@ -45,7 +47,7 @@ class ComparedMeasurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeDifference:
-    """A recipe key whose value is not the same in all runs; values as YAML, None where a recipe lacks the key."""
+    """A recipe key whose values differ; they are written as YAML, None where a recipe lacks the key."""
 
     key: str
     values: tuple[str | None, ...]

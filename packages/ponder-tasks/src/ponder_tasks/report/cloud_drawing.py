@@ -43,17 +43,17 @@ class CloudDrawing:
 def draw_cloud(coord: Float[np.ndarray, "points 3"], width: int) -> CloudDrawing:
     """Return the three drawings of a cloud in one picture ``width`` pixels wide, all to the same scale.
 
-    A cloud of more than 200 000 points is thinned evenly. Points that are not finite, or far outside of the
-    rest (beyond the 0.1 and 99.9 percentiles), are not drawn.
+    A cloud of more than 200 000 points is thinned evenly. Points that are not finite, or stray (more than a
+    twentieth of the extent beyond the 0.1 and 99.9 percentiles), are not drawn.
     """
     index = np.flatnonzero(np.isfinite(coord).all(axis=1))
     index = index[:: max(1, -(-len(index) // LARGEST_CLOUD))]
     if len(index) == 0:
         return CloudDrawing(point=np.full((1, width), -1))
     kept = coord[index].astype(np.float64)
-    lower, upper = np.percentile(kept, [0.1, 99.9], axis=0)
+    lower, upper = _bounds(kept)
     extent = np.maximum(upper - lower, 1e-3 * max(float((upper - lower).max()), 1e-6))
-    inside = ((kept >= lower - 1e-9) & (kept <= upper + 1e-9)).all(axis=1)
+    inside = ((kept >= lower) & (kept <= upper)).all(axis=1)
     index, kept = index[inside], kept[inside] - lower
     scale = (width - 6 * MARGIN) / (extent[0] + extent[1])
     square = _square_size(len(kept), extent, scale)
@@ -70,6 +70,13 @@ def paint(drawing: CloudDrawing, color: Float[np.ndarray, "points 3"]) -> UInt8[
     picture[shown, :3] = np.round(255.0 * visible).astype(np.uint8)
     picture[shown, 3] = 255
     return picture
+
+
+def _bounds(coord: Float[np.ndarray, "points 3"]) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Return the corners of the cloud without its strays."""
+    low, high = np.percentile(coord, [0.1, 99.9], axis=0)
+    room = 0.05 * (high - low)
+    return np.maximum(coord.min(axis=0), low - room), np.minimum(coord.max(axis=0), high + room)
 
 
 def _square_size(points: int, extent: Float[np.ndarray, "3"], scale: float) -> int:

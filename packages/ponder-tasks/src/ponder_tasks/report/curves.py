@@ -59,7 +59,9 @@ class Axis:
             subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.5 else (1.0, 2.0, 5.0)
             candidates = LogLocator(subs=subs, numticks=12).tick_values(self.lowest, self.highest)
         else:
-            candidates = MaxNLocator(nbins=count).tick_values(self.lowest, self.highest)
+            candidates = MaxNLocator(nbins=count + 1, steps=[1, 2, 2.5, 5, 10]).tick_values(
+                self.lowest, self.highest
+            )
         inside = [float(tick) for tick in candidates if self.lowest <= tick <= self.highest]
         return inside[:: max(1, math.ceil(len(inside) / (count + 1)))]
 
@@ -90,7 +92,7 @@ def validation_curves(history: History, measurements: Sequence[Measurement]) -> 
 
 
 def smoothed(values: Float[np.ndarray, " records"], window: int) -> Float[np.ndarray, " records"]:
-    """Return the mean over ``window`` records around each one, or those of them there are; it does not lag behind."""
+    """Return the mean over ``window`` records around each one, or those there are; it does not lag."""
     reach = max(window, 1) // 2
     place = np.arange(len(values))
     start, end = np.maximum(place - reach, 0), np.minimum(place + reach + 1, len(values))
