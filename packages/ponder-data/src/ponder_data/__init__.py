@@ -7,6 +7,12 @@ in [0, 1]; label -1 means "ignore".
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.synthetic_rooms import (
+    ROOM_CLASSES,
+    ROOM_PALETTE,
+    SyntheticRooms,
+    SyntheticRoomsConfig,
+)
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -37,6 +43,8 @@ from ponder_data.transforms import AugmentationConfig, ColorJitterConfig, Maskin
 
 __all__ = [
     "IGNORE_LABEL",
+    "ROOM_CLASSES",
+    "ROOM_PALETTE",
     "AugmentationConfig",
     "Batch",
     "Boxes",
@@ -54,6 +62,8 @@ __all__ = [
     "SampleConfig",
     "Scene",
     "Scenes",
+    "SyntheticRooms",
+    "SyntheticRoomsConfig",
     "View",
     "ViewSource",
     "augment",

@@ -186,7 +186,8 @@ class RgbdSequence:
         """
         frames = self._folder.frames
         guess = mean_direction(np.stack([-frame.camera_to_world[:3, 1] for frame in frames]))
-        size = resized_size((self._folder.width, self._folder.height), _UP_WIDTH, None)
+        full = (self._folder.width, self._folder.height)
+        size = resized_size(full, min(full[0], _UP_WIDTH), None)
         normals = []
         for index in np.unique(np.linspace(0, len(frames) - 1, _UP_FRAMES).round().astype(int)):
             found = normals_from_depth(self._depth(frames[index], size), self._intrinsics(size))

@@ -81,8 +81,8 @@ def read_scan(path: Path) -> Scene:
 
 
 def _read_ply(path: Path) -> _Arrays:
-    # process=False keeps the vertices as they are in the file: neither merged nor reordered. Any, because what comes
-    # back is a mesh or a cloud by the file's content.
+    # process=False keeps the vertices as they are in the file: neither merged nor reordered.
+    # Any, because what comes back is a mesh or a cloud by the file's content.
     loaded: Any = trimesh.load(path, file_type="ply", process=False, skip_materials=True)
     has_faces = hasattr(loaded, "faces") and len(loaded.faces) > 0
     if has_faces:
@@ -100,7 +100,7 @@ def _read_ply(path: Path) -> _Arrays:
 
 
 def _ply_normals(vertex: Any) -> np.ndarray | None:
-    """Return the normals in the raw vertex element: a structured array (binary files) or a dict (text files)."""
+    """Return the normals of the raw vertices: a structured array in binary files, a dict in text files."""
     names = vertex.dtype.names if isinstance(vertex, np.ndarray) else tuple(vertex)
     if not {"nx", "ny", "nz"} <= set(names):
         return None
@@ -108,7 +108,8 @@ def _ply_normals(vertex: Any) -> np.ndarray | None:
 
 
 def _read_npz(path: Path) -> _Arrays:
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here, because numpy leaves the file open where it is cut off.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
 
         def first(names: Sequence[str]) -> np.ndarray | None:
             return next((file[name] for name in names if name in file.files), None)
