@@ -92,7 +92,7 @@ class NeusDensity(nn.Module):
 def neus_opacity(
     before: Float[Tensor, "rays samples"],
     after: Float[Tensor, "rays samples"],
-    sharpness: Float[Tensor, ""] | float,
+    sharpness: Float[Tensor, ""] | Float[Tensor, "rays 1"] | float,
 ) -> Float[Tensor, "rays samples"]:
     """Eq. 7 for intervals whose SDF goes from ``before`` to ``after`` (metres), with ``s`` in 1 / metre."""
     log_ratio = F.logsigmoid(sharpness * after) - F.logsigmoid(sharpness * before)

@@ -1,0 +1,159 @@
+"""The field at many samples: the chunked form against plain autograd, and the normal against finite differences."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from ponder_render import (
+    FeatureVolume,
+    FieldConfig,
+    NeuralField,
+    Placement,
+    RayBundle,
+    evaluate_field,
+    evaluate_field_reference,
+    place,
+)
+from ponder_render.evaluation import FlatValues, evaluate_sdf
+from ponder_render.placement import join_placements
+from torch import Tensor
+
+MakeVolume = Callable[..., FeatureVolume]
+MakeRays = Callable[..., RayBundle]
+
+CONFIGS = {
+    "default": FieldConfig(hidden=8, semantic_channels=3, beta=10),
+    "deep": FieldConfig(hidden=6, sdf_layers=4, color_layers=3, semantic_channels=2, semantic_layers=0, beta=10),
+    "linear": FieldConfig(sdf_layers=0, color_layers=0, geometry_channels=0),
+    "geometry only": FieldConfig(hidden=8, color_layers=None, beta=10),
+    "cell coordinates": FieldConfig(hidden=8, coordinate="cell", beta=10),
+    "features only": FieldConfig(hidden=8, coordinate="none", semantic_channels=3, beta=10),
+}
+
+
+@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+def field(request: pytest.FixtureRequest) -> NeuralField:
+    torch.manual_seed(0)
+    return NeuralField(request.param, channels=4).double()
+
+
+@pytest.fixture
+def volume(make_volume: MakeVolume) -> FeatureVolume:
+    return make_volume()
+
+
+@pytest.fixture
+def rays(make_rays: MakeRays, volume: FeatureVolume) -> RayBundle:
+    return make_rays(volume, 6)
+
+
+def place_samples(field: NeuralField, volume: FeatureVolume, rays: RayBundle) -> Placement:
+    distance = torch.rand(len(rays), 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    return place(volume, rays, 2 * distance, field.config.coordinate)
+
+
+def columns(values: FlatValues) -> list[Tensor]:
+    return [v for v in (values.sdf, values.gradient, values.color, values.semantic) if v is not None]
+
+
+def gradients(values: FlatValues, inputs: list[Tensor]) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(3)
+    outputs = columns(values)
+    seeds = [torch.randn(v.shape, dtype=v.dtype, generator=generator) for v in outputs]
+    return torch.autograd.grad(outputs, inputs, seeds, allow_unused=True, materialize_grads=True)
+
+
+@pytest.mark.parametrize("chunk", [4, 7, 1000])
+def test_chunked_and_plain_agree_in_values_and_gradients(
+    field: NeuralField, volume: FeatureVolume, rays: RayBundle, chunk: int
+) -> None:
+    placement = place_samples(field, volume, rays)
+    table = volume.table.requires_grad_()
+    inputs = [table, *field.parameters()]
+    plain = evaluate_field_reference(field, table, placement)
+    chunked = evaluate_field(field, table, placement, chunk)
+    for a, b in zip(columns(chunked), columns(plain), strict=True):
+        torch.testing.assert_close(a, b)
+    for a, b in zip(gradients(chunked, inputs), gradients(plain, inputs), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_normal_agrees_with_finite_differences(
+    field: NeuralField, volume: FeatureVolume, rays: RayBundle
+) -> None:
+    """World units, anisotropic boxes and cells, whatever coordinate the field reads."""
+    distance = torch.rand(len(rays), 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    found = evaluate_field(field, volume.table, place(volume, rays, distance, field.config.coordinate)).gradient
+    step = 1e-6
+    for axis in range(3):
+        sides = []
+        for sign in (1, -1):
+            origin = rays.origin.clone()
+            origin[:, axis] += sign * step
+            moved = RayBundle(origin=origin, direction=rays.direction, volume_index=rays.volume_index)
+            sides.append(evaluate_sdf(field, place(volume, moved, distance, field.config.coordinate)))
+        torch.testing.assert_close(found[:, axis], (sides[0] - sides[1]) / (2 * step), atol=1e-6, rtol=1e-5)
+
+
+def test_gradcheck_of_the_whole_evaluation(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    volume = make_volume(channels=2, shape=(3, 2, 2), batch=1)
+    torch.manual_seed(0)
+    config = FieldConfig(hidden=3, sdf_layers=2, color_layers=1, geometry_channels=1, semantic_channels=2, beta=5)
+    field = NeuralField(config, channels=2).double()
+    rays = make_rays(volume, 2)
+    distance = torch.tensor([[0.3, 0.8], [0.2, 0.5]], dtype=torch.float64)
+
+    def evaluate(table: Tensor, *parameters: Tensor) -> list[Tensor]:
+        for parameter, value in zip(field.parameters(), parameters, strict=True):
+            assert parameter is value
+        now = FeatureVolume(table=table, shape=volume.shape, bounds=volume.bounds, count=volume.count)
+        return columns(evaluate_field(field, table, place(now, rays, distance), chunk=3))
+
+    torch.autograd.gradcheck(evaluate, (volume.table.requires_grad_(), *field.parameters()))
+
+
+def test_the_sdf_alone_is_that_of_the_full_evaluation(
+    field: NeuralField, volume: FeatureVolume, rays: RayBundle
+) -> None:
+    placement = place_samples(field, volume, rays)
+    full = evaluate_field(field, volume.table, placement).sdf
+    torch.testing.assert_close(evaluate_sdf(field, placement, chunk=8), full)
+
+
+def test_frozen_parts_get_no_gradient(volume: FeatureVolume, rays: RayBundle) -> None:
+    torch.manual_seed(0)
+    field = NeuralField(CONFIGS["default"], channels=4).double()
+    placement = place_samples(field, volume, rays)
+    field.geometry_net.requires_grad_(False)
+    evaluate_field(field, volume.table, placement).sdf.sum().backward()
+    assert all(p.grad is None for p in field.geometry_net.parameters())
+    table = volume.table.requires_grad_()
+    field.requires_grad_(False)
+    evaluate_field(field, table, placement).sdf.sum().backward()
+    assert table.grad is not None
+    assert bool(table.grad.any())
+
+
+def test_placements_join_in_order(volume: FeatureVolume, rays: RayBundle) -> None:
+    field = NeuralField(CONFIGS["default"], channels=4).double()
+    whole = place_samples(field, volume, rays)
+    joined = join_placements([whole.slice(0, 11), whole.slice(11, len(whole))])
+    assert torch.equal(joined.feature, whole.feature)
+    assert torch.equal(joined.corners.rows, whole.corners.rows)
+    assert torch.equal(joined.direction, whole.direction)
+
+
+def test_before_training_there_is_a_little_free_space_and_gradients_live(make_volume: MakeVolume) -> None:
+    torch.manual_seed(0)
+    config = FieldConfig()
+    field = NeuralField(config, channels=16)
+    volume = make_volume(channels=16, shape=(8, 8, 8), dtype=torch.float32)
+    coordinate = torch.rand(500, 3) * 2 - 1
+    feature = volume.table[:500]
+    sdf = field.sdf(coordinate, feature)
+    assert sdf.mean().item() == pytest.approx(config.initial_sdf, abs=0.15)
+    assert 0.01 < sdf.std().item() < 0.5
+    sdf.sum().backward()
+    for parameter in field.geometry_net.hidden.parameters():
+        assert parameter.grad is not None
+        assert bool(parameter.grad.any())
