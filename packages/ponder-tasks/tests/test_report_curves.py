@@ -94,6 +94,8 @@ def test_long_curves_stay_small_and_keep_their_spikes() -> None:
 def test_ticks_are_round_and_inside() -> None:
     linear = Axis(lowest=0.13, highest=0.58, start=0.0, end=100.0)
     assert linear.ticks(4) == pytest.approx([0.2, 0.3, 0.4, 0.5])
+    drawn = chart(training_curves(history_of([4.0, 2.0, 1.0], {}))[2])
+    assert re.findall(r">([^<>]+)</text>", drawn)[:3] == ["6e-4", "8e-4", "0.001"]
     logarithmic = Axis(lowest=0.0021, highest=2.3, start=0.0, end=100.0, logarithmic=True)
     assert logarithmic.ticks(4) == pytest.approx([0.01, 0.1, 1.0])
     assert logarithmic.pixel(np.array([0.0021, 2.3, 99.0])).tolist() == pytest.approx([0, 100, 100])

@@ -147,7 +147,7 @@ def test_the_page_needs_nothing_else_and_says_everything(tmp_path: Path) -> None
         "21.34 dB",
         "own figure",
         "0.1235",
-        "Real: taken by a camera",
+        "Taken by a real camera",
         "depth error 0.250 m",
         "missing",
         "Mistakes in red: 100.0 % of labelled points",

@@ -59,7 +59,7 @@ class Axis:
             subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.5 else (1.0, 2.0, 5.0)
             candidates = LogLocator(subs=subs, numticks=12).tick_values(self.lowest, self.highest)
         else:
-            candidates = MaxNLocator(nbins=count + 1, steps=[1, 2, 2.5, 5, 10]).tick_values(
+            candidates = MaxNLocator(nbins=count + 1, steps=[1, 2, 5, 10]).tick_values(
                 self.lowest, self.highest
             )
         inside = [float(tick) for tick in candidates if self.lowest <= tick <= self.highest]
@@ -182,6 +182,15 @@ def _polyline(
 
 
 def _tick(x: float, y: float, anchor: str, value: float) -> str:
-    """Return the number beside a tick, e.g. ``20k``."""
-    text = f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:.3g}"
-    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+    """Return the number beside a tick."""
+    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_tick_number(value)}</text>'
+
+
+def _tick_number(value: float) -> str:
+    """Return a tick's value in few characters, e.g. ``20k`` or ``5e-4``."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:g}k"
+    if 0 < abs(value) < 0.001:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:.3g}"

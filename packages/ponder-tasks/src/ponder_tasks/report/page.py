@@ -25,7 +25,7 @@ PICTURE_SIDES = (480, 320, 240, 160, 96)
 
 VIEWS_SAY = (
     "Pictures from poses that neither training nor the encoder's input has seen. "
-    "Real and rendered depth share one colour scale."
+    "Both depths share one colour scale."
 )
 CLASSES_SAY = "A dash marks a class that does not occur."
 TRAINING_SAYS = (
@@ -123,11 +123,11 @@ def _header(report: Report, history: History) -> str:
         notes.append(
             f"{history.unreadable_lines} line(s) of metrics.jsonl could not be read and are left out."
         )
+    subtitle = f'<p class="subtitle">{escape(report.subtitle)}</p>' if report.subtitle else ""
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     said = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     return (
-        f'<header><h1>{escape(report.title)}</h1><p class="subtitle">{escape(report.subtitle)}</p>'
-        f'<dl class="about">{listed}</dl>{said}</header>\n'
+        f'<header><h1>{escape(report.title)}</h1>{subtitle}<dl class="about">{listed}</dl>{said}</header>\n'
     )
 
 

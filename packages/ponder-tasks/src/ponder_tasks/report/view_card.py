@@ -23,18 +23,18 @@ DEPTH_COLORS = "viridis_r"
 def view_card(view: ViewPictures, picture_side: int) -> str:
     """Return the view as an ``article``: a pair of pictures each for colour, depth, normals and classes."""
     pairs = [
-        _pair("Colour", as_bytes(view.real_color), as_bytes(view.rendered_color), picture_side),
+        _pair(view, "Colour", as_bytes(view.real_color), as_bytes(view.rendered_color), picture_side),
         _depth_pair(view, picture_side),
     ]
     if view.real_normal is not None or view.rendered_normal is not None:
         pairs.append(
-            _pair("Normals", _normals(view.real_normal), _normals(view.rendered_normal), picture_side)
+            _pair(view, "Normals", _normals(view.real_normal), _normals(view.rendered_normal), picture_side)
         )
     if view.real_semantic is not None or view.rendered_semantic is not None:
         pairs.append(_semantic_pair(view, picture_side))
     return (
         f'<article class="view"><header><h3>{escape(view.name)}</h3>'
-        f'<p class="quiet">{escape(SOURCES[view.source])} · {_figures(view)}</p></header>'
+        f'<p class="quiet">{SOURCES[view.source][1]} · {_figures(view)}</p></header>'
         f'<div class="pairs">{"".join(pairs)}</div>{_legend(view)}</article>'
     )
 
@@ -93,7 +93,7 @@ def _depth_pair(view: ViewPictures, picture_side: int) -> str:
         f'<div class="scale"><span>{nearest:.1f} m</span><span>{middle:.1f}</span>'
         f"<span>{farthest:.1f} m</span>{missing}</div>"
     )
-    return _pair("Depth", real, rendered, picture_side, under=bar)
+    return _pair(view, "Depth", real, rendered, picture_side, under=bar)
 
 
 def _semantic_pair(view: ViewPictures, picture_side: int) -> str:
@@ -103,10 +103,11 @@ def _semantic_pair(view: ViewPictures, picture_side: int) -> str:
         None if labels is None else as_bytes(label_colors(labels, palette))
         for labels in (view.real_semantic, view.rendered_semantic)
     ]
-    return _pair("Classes", images[0], images[1], picture_side, smooth=False)
+    return _pair(view, "Classes", images[0], images[1], picture_side, smooth=False)
 
 
 def _pair(
+    view: ViewPictures,
     title: str,
     real: np.ndarray | None,
     rendered: np.ndarray | None,
@@ -115,9 +116,9 @@ def _pair(
     under: str = "",
     smooth: bool = True,
 ) -> str:
-    """Return the real picture and the rendered one, with words; a missing one leaves its place empty."""
+    """Return the view's own picture and the rendered one, with words; a missing one leaves a gap."""
     figures = []
-    for word, image in (("real", real), ("rendered", rendered)):
+    for word, image in ((SOURCES[view.source][0], real), ("rendered", rendered)):
         if image is None:
             figures.append(f'<figure><div class="absent">none</div><figcaption>{word}</figcaption></figure>')
             continue

@@ -19,11 +19,12 @@ LABELS = {
     "allacc": ("Overall accuracy", "over all labelled points"),
 }
 
-SOURCES: dict[ViewSource, str] = {
-    "camera": "Real: taken by a camera",
-    "synthetic": "Real: generated picture of a synthetic scene",
-    "virtual": "Real: a virtual camera in a real scan",
+SOURCES: dict[ViewSource, tuple[str, str]] = {
+    "camera": ("real", "Taken by a real camera"),
+    "synthetic": ("synthetic", "Generated picture of a synthetic scene"),
+    "virtual": ("virtual camera", "Seen by a virtual camera in a real scan"),
 }
+"""What a view's own pictures are called, and a sentence about where they come from."""
 
 
 def label_of(name: str) -> str:
