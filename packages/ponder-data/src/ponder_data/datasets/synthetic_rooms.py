@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ponder_data.rooms.camera import Camera
 from ponder_data.rooms.classes import ROOM_CLASSES, ROOM_PALETTE
 from ponder_data.rooms.depth_sensor import DepthSensorConfig, sense_depth
-from ponder_data.rooms.fusion import Cloud, back_project, fuse
+from ponder_data.rooms.labelled_cloud import LabelledCloud, back_project, fuse
 from ponder_data.rooms.layout import furnish
-from ponder_data.rooms.lighting import sample_lighting
+from ponder_data.rooms.lighting import Lighting, sample_lighting
 from ponder_data.rooms.picture import Picture, take_picture
+from ponder_data.rooms.primitives import Primitives
 from ponder_data.rooms.room import Room
 from ponder_data.rooms.viewpoints import choose_viewpoints
 from ponder_data.scene import Boxes, Scene, View
@@ -93,10 +94,18 @@ class SyntheticRooms:
         return make_room_scene(self.config, number)
 
 
+def room_seed(config: SyntheticRoomsConfig, number: int) -> np.random.SeedSequence:
+    """Where all randomness of room ``number`` comes from.
+
+    The split is part of the sequence's spawn key, so a training room and a validation room never share a
+    stream, whatever their seeds and numbers.
+    """
+    return np.random.SeedSequence(entropy=config.seed, spawn_key=(_SPLIT_KEYS[config.split], number))
+
+
 def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
     """Make room ``number`` of the split that ``config`` names."""
-    sequence = np.random.SeedSequence(entropy=config.seed, spawn_key=(_SPLIT_KEYS[config.split], number))
-    layout_seed, light_seed, camera_seed, sensor_seed = sequence.spawn(4)
+    layout_seed, light_seed, camera_seed, sensor_seed = room_seed(config, number).spawn(4)
     room = furnish(np.random.default_rng(layout_seed))
     lighting, probes = sample_lighting(
         np.random.default_rng(light_seed), room.primitives, room.width, room.depth, room.height
@@ -111,17 +120,9 @@ def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
         height=config.image_height,
     )
     rng = np.random.default_rng(sensor_seed)
-    views: list[View] = []
-    clouds: list[Cloud] = []
-    for index, camera in enumerate(cameras.views):
-        picture = take_picture(room.primitives, lighting, camera)
-        depth = sense_depth(rng, picture, config.depth_sensor)
-        noise = config.image_noise * rng.standard_normal(picture.color.shape, dtype=np.float32)
-        color = np.clip(picture.color + noise, 0.0, 1.0).astype(np.float32)
-        clouds.append(back_project(camera, depth, color, picture.semantic, picture.instance))
-        views.append(_view(f"view-{index}", camera, picture, color, depth))
-    held_out = [take_picture(room.primitives, lighting, camera) for camera in cameras.held_out]
+    views, clouds = _record(rng, config, room.primitives, lighting, cameras.views)
     cloud = fuse(rng, clouds, config.voxel, config.max_points)
+    held_out = [take_picture(room.primitives, lighting, camera) for camera in cameras.held_out]
     return Scene(
         name=f"rooms-{config.split}-{config.seed}-{number:05d}",
         dataset=SyntheticRooms.name,
@@ -138,6 +139,26 @@ def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
         ),
         class_names=ROOM_CLASSES,
     )
+
+
+def _record(
+    rng: np.random.Generator,
+    config: SyntheticRoomsConfig,
+    primitives: Primitives,
+    lighting: Lighting,
+    cameras: tuple[Camera, ...],
+) -> tuple[list[View], list[LabelledCloud]]:
+    """What imperfect cameras record: a view and its points for each."""
+    views: list[View] = []
+    clouds: list[LabelledCloud] = []
+    for index, camera in enumerate(cameras):
+        picture = take_picture(primitives, lighting, camera)
+        depth = sense_depth(rng, picture, config.depth_sensor)
+        noise = config.image_noise * rng.standard_normal(picture.color.shape, dtype=np.float32)
+        color = np.clip(picture.color + noise, 0.0, 1.0).astype(np.float32)
+        clouds.append(back_project(camera, depth, color, picture.semantic, picture.instance))
+        views.append(_view(f"view-{index}", camera, picture, color, depth))
+    return views, clouds
 
 
 def _view(
@@ -159,7 +180,7 @@ def _view(
     )
 
 
-def _seen_boxes(room: Room, cloud: Cloud, least: int) -> Boxes:
+def _seen_boxes(room: Room, cloud: LabelledCloud, least: int) -> Boxes:
     """Boxes of the instances that the cloud holds at least ``least`` points of."""
     instance = cloud.instance[cloud.instance >= 0]
     points = np.bincount(instance, minlength=len(room.boxes.label))

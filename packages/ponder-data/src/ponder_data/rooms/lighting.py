@@ -1,8 +1,9 @@
 """Light: ambient light, point lights with cast shadows, and the exposure of the camera.
 
-Surfaces are Lambertian: radiance is reflectance times irradiance. At ``p`` with normal ``n`` the irradiance is
-``ambient (0.85 + 0.15 n_z) + sum_l color_l visible_l(p) max(0, n . d_l) / (1 + 0.15 r_l^2)``, where ``d_l`` is
-the direction and ``r_l`` the distance to light ``l``. The gentle fall-off stands for what walls throw back.
+Surfaces are Lambertian: radiance is reflectance times irradiance. At ``p`` with normal ``n`` the irradiance
+is ``ambient (0.85 + 0.15 n_z) + sum_l color_l visible_l(p) max(0, n . d_l) / (1 + 0.15 r_l^2)``, where
+``d_l`` is the direction and ``r_l`` the distance to light ``l``. The gentle fall-off stands for the light
+that walls throw back.
 """
 
 from dataclasses import dataclass
@@ -88,8 +89,8 @@ def irradiance(lighting: Lighting, surface: Surface) -> Float[np.ndarray, "point
     total = lighting.ambient * (0.85 + 0.15 * surface.normal[:, 2:])
     for light in lighting.lights:
         offset = light.position - surface.position
-        squared = (offset * offset).sum(axis=1)
-        cosine = np.maximum((offset * surface.normal).sum(axis=1), 0.0) / np.sqrt(squared)
+        squared = np.einsum("pi,pi->p", offset, offset)
+        cosine = np.maximum(np.einsum("pi,pi->p", offset, surface.normal), 0.0) / np.sqrt(squared)
         lifted = surface.position + np.float32(_SHADOW_MARGIN) * surface.normal
         strength = visibility(light, lifted) * cosine / (1.0 + 0.15 * squared)
         total = total + strength[:, None] * light.color
@@ -99,13 +100,14 @@ def irradiance(lighting: Lighting, surface: Surface) -> Float[np.ndarray, "point
 def visibility(light: PointLight, position: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
     """How much of a light reaches points, in [0, 1]: four shadow tests around each, interpolated."""
     offset = position - light.position
-    axis = np.abs(offset).argmax(axis=1)
-    face = 2 * axis + (np.take_along_axis(offset, axis[:, None], axis=1)[:, 0] < 0.0)
-    depth = np.abs(offset).max(axis=1)
+    reach = np.abs(offset.T)
+    depth = reach.max(axis=0)
+    axis = np.where(reach[0] == depth, 0, np.where(reach[1] == depth, 1, 2))
+    face = 2 * axis + (offset[np.arange(len(offset)), axis] < 0.0)
     scale = np.float32(0.5 * FACE) / depth
     limit = np.float32(0.5 * (FACE - 1))
-    u = np.clip((offset * FACE_RIGHT[face]).sum(axis=1) * scale + limit, 0.0, 2 * limit - 1e-3)
-    v = np.clip((offset * FACE_DOWN[face]).sum(axis=1) * scale + limit, 0.0, 2 * limit - 1e-3)
+    u = np.clip(np.einsum("pi,pi->p", offset, FACE_RIGHT[face]) * scale + limit, 0.0, 2 * limit - 1e-3)
+    v = np.clip(np.einsum("pi,pi->p", offset, FACE_DOWN[face]) * scale + limit, 0.0, 2 * limit - 1e-3)
     column, row = u.astype(np.int64), v.astype(np.int64)
     right, down = u - column, v - row
     nearest = depth * 0.99 - 0.02

@@ -7,11 +7,13 @@ surroundings.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float, Int
 
 _PERIOD_RANGE = (0.07, 0.35)
+_PRIMES = np.array([73856093, 19349663, 83492791])
 _TEXTURE_ODDS = (0.34, 0.13, 0.08, 0.09, 0.16, 0.08, 0.12)
 
 
@@ -189,7 +191,11 @@ def _clouds(
 
 def _hash(cell: Int[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
     """A fixed pseudo-random number in [0, 1) for each integer cell."""
-    value = (cell[:, 0] * 73856093) ^ (cell[:, 1] * 19349663) ^ (cell[:, 2] * 83492791)
+    mixed = cell * _PRIMES
+    return _scramble(mixed[:, 0] ^ mixed[:, 1] ^ mixed[:, 2])
+
+
+def _scramble(value: Int[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
     value = (value ^ (value >> 13)) * 1274126177
     value = (value ^ (value >> 16)) & 0xFFFF
     return value.astype(np.float32) * np.float32(1 / 65536)
@@ -198,12 +204,13 @@ def _hash(cell: Int[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
 def _value_noise(position: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
     """Smooth noise in [0, 1]: random values at integer points, interpolated with a smooth step."""
     floor = np.floor(position)
-    cell = floor.astype(np.int64)
     fraction = position - floor
-    fraction = fraction * fraction * (3.0 - 2.0 * fraction)
+    after = fraction * fraction * (3.0 - 2.0 * fraction)
+    # Rows: the lower and the upper neighbour along each axis, as hash keys and as weights.
+    keys = np.stack([floor, floor + 1.0]).astype(np.int64) * _PRIMES
+    weights = np.stack([1.0 - after, after])
     total = np.zeros(len(position), dtype=np.float32)
-    for corner in range(8):
-        bits = np.array([corner & 1, corner >> 1 & 1, corner >> 2])
-        weight = np.where(bits == 1, fraction, 1.0 - fraction).prod(axis=1)
-        total += weight.astype(np.float32) * _hash(cell + bits)
+    for x, y, z in product((0, 1), repeat=3):
+        value = _scramble(keys[x, :, 0] ^ keys[y, :, 1] ^ keys[z, :, 2])
+        total += weights[x, :, 0] * weights[y, :, 1] * weights[z, :, 2] * value
     return total

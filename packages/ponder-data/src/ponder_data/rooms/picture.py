@@ -42,18 +42,18 @@ def take_picture(primitives: Primitives, lighting: Lighting, camera: Camera) -> 
     position = camera.position.astype(np.float32) + direction * hits.depth[seen, None]
     surface = surface_at(primitives, primitive, position)
     radiance = albedo(primitives.materials, primitive, surface.part_position) * irradiance(lighting, surface)
-    facing = -(direction * surface.normal).sum(axis=1) / np.linalg.norm(direction, axis=1)
+    facing = -np.einsum("pi,pi->p", direction, surface.normal) / np.linalg.norm(direction, axis=1)
 
-    def image(values: np.ndarray, empty: float) -> np.ndarray:
+    def image(values: np.ndarray, empty: int) -> np.ndarray:
         filled = np.full((len(hits.depth), *values.shape[1:]), empty, dtype=values.dtype)
         filled[seen] = values
         return filled.reshape(camera.height, camera.width, *values.shape[1:])
 
     return Picture(
-        color=image(expose(lighting, radiance), 0.0),
-        depth=image(hits.depth[seen], 0.0),
-        normal=image(surface.normal, 0.0),
-        cosine=image(np.clip(facing, 0.0, 1.0), 0.0),
+        color=image(expose(lighting, radiance), 0),
+        depth=image(hits.depth[seen], 0),
+        normal=image(surface.normal, 0),
+        cosine=image(np.clip(facing, 0.0, 1.0), 0),
         semantic=image(primitives.semantic[primitive], -1),
         instance=image(primitives.instance[primitive], -1),
     )

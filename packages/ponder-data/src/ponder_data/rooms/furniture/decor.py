@@ -19,9 +19,9 @@ def floor_lamp(rng: np.random.Generator, palette: Palette) -> Piece:
         spread, knot = rng.uniform(0.2, 0.3), rng.uniform(0.7, 0.95) * (height - 0.25)
         for leg in range(3):
             angle = leg * 2 * np.pi / 3 + 0.5
-            foot = (spread * np.cos(angle), spread * np.sin(angle), 0.0)
+            foot = (spread * np.cos(angle), spread * np.sin(angle), 0.005)
             parts.append(rod(foot, (0.0, 0.0, knot), 0.014, palette[0]))
-        parts.append(column((0.0, 0.0, knot - 0.05), height - 0.2 - knot, 0.014, palette[0]))
+        parts.append(column((0.0, 0.0, knot - 0.05), height - 0.15 - knot, 0.014, palette[0]))
     top = np.array([0.0, 0.0, height - 0.22])
     if rng.random() < 0.25:
         reach = rng.uniform(0.25, 0.5)
@@ -137,6 +137,7 @@ def _plant(rng: np.random.Generator, palette: Palette, height: float) -> Piece:
     style = rng.choice(["bush", "palm", "tree"])
     crown = height - pot
     if style == "bush":
+        parts.append(column((0.0, 0.0, pot), 0.5 * crown, 0.25 * radius, palette[2]))
         parts += _leaf_balls(
             rng, palette, np.array([0.0, 0.0, pot + 0.5 * crown]), (0.28 * height, 0.5 * crown), 0.3
         )

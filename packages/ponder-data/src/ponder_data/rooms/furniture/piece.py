@@ -1,7 +1,7 @@
 """A piece of furniture: parts in its own frame, before it is put into a room."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -31,15 +31,23 @@ class Piece:
         label: its class.
         parts: its solids.
         support: where small things may be put on it.
+        lower, upper: the corners of its bounding box, metres.
     """
 
     label: RoomClass
     parts: tuple[Part, ...]
     support: Support | None = None
+    lower: Float[np.ndarray, "3"] = field(init=False)
+    upper: Float[np.ndarray, "3"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        lower, upper = bounds(self.parts)
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
 
     def bounds(self) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
         """Its two corners in its own frame, metres."""
-        return bounds(self.parts)
+        return self.lower, self.upper
 
 
 PieceBuilder = Callable[[np.random.Generator, Palette], Piece]

@@ -44,6 +44,8 @@ def office_chair(rng: np.random.Generator, palette: Palette) -> Piece:
     parts.append(shape(middle, (0.9 * width, 0.07, back), palette[0], lean))
     if rng.random() < 0.6:
         parts += _chair_arms(palette, width + 0.08, 0.8 * depth, seat - 0.05, rng.uniform(0.2, 0.26))
+        bracket = (0.0, 0.28 * depth - 0.05, seat - 0.065)
+        parts.append(box(bracket, (width + 0.08, 0.05, 0.025), palette[1]))
     return Piece(label=RoomClass.CHAIR, parts=tuple(parts))
 
 

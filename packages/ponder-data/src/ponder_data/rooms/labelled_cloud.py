@@ -1,4 +1,4 @@
-"""Fusion: the point cloud that the depth cameras of a room see together."""
+"""The labelled cloud: what the depth cameras of a room see together, with the true class and instance."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ponder_data.rooms.depth_normals import depth_normals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
+class LabelledCloud:
     """Points in the world: metres, RGB in [0, 1], unit normals towards the camera, class and instance ids."""
 
     coord: Float[np.ndarray, "points 3"]
@@ -22,9 +22,9 @@ class Cloud:
     def __len__(self) -> int:
         return self.coord.shape[0]
 
-    def select(self, rows: Int[np.ndarray, " kept"]) -> "Cloud":
+    def select(self, rows: Int[np.ndarray, " kept"]) -> "LabelledCloud":
         """The points at ``rows``."""
-        return Cloud(
+        return LabelledCloud(
             coord=self.coord[rows],
             color=self.color[rows],
             normal=self.normal[rows],
@@ -39,7 +39,7 @@ def back_project(
     color: Float[np.ndarray, "height width 3"],
     semantic: Int[np.ndarray, "height width"],
     instance: Int[np.ndarray, "height width"],
-) -> Cloud:
+) -> LabelledCloud:
     """One point for each pixel with a depth and a normal, in the world's frame."""
     normal = depth_normals(depth, camera.intrinsics)
     v, u = np.nonzero((depth > 0) & (np.abs(normal).sum(axis=2) > 0))
@@ -47,7 +47,7 @@ def back_project(
     k = camera.intrinsics
     local = np.stack([(u - k[0, 2]) / k[0, 0] * z, (v - k[1, 2]) / k[1, 1] * z, z], axis=1)
     turn = camera.camera_to_world[:3, :3]
-    return Cloud(
+    return LabelledCloud(
         coord=(local @ turn.T + camera.position).astype(np.float32),
         color=color[v, u],
         normal=(normal[v, u] @ turn.T).astype(np.float32),
@@ -56,9 +56,11 @@ def back_project(
     )
 
 
-def fuse(rng: np.random.Generator, clouds: list[Cloud], voxel: float, max_points: int) -> Cloud:
+def fuse(
+    rng: np.random.Generator, clouds: list[LabelledCloud], voxel: float, max_points: int
+) -> LabelledCloud:
     """Join clouds, keep one random point of each ``voxel``-sized cell, and at most ``max_points`` in all."""
-    joined = Cloud(
+    joined = LabelledCloud(
         coord=np.concatenate([cloud.coord for cloud in clouds]),
         color=np.concatenate([cloud.color for cloud in clouds]),
         normal=np.concatenate([cloud.normal for cloud in clouds]),
