@@ -28,7 +28,9 @@ def make_volume() -> Callable[..., FeatureVolume]:
         generator = torch.Generator().manual_seed(seed)
         cells = batch * shape[0] * shape[1] * shape[2]
         lower = torch.rand(batch, 3, generator=generator, dtype=dtype) - 2
-        size = torch.tensor([3.0, 2.0, 1.5], dtype=dtype) + torch.rand(batch, 3, generator=generator, dtype=dtype)
+        size = torch.tensor([3.0, 2.0, 1.5], dtype=dtype) + torch.rand(
+            batch, 3, generator=generator, dtype=dtype
+        )
         return FeatureVolume(
             table=torch.randn(cells, channels, generator=generator, dtype=dtype),
             shape=shape,

@@ -53,7 +53,9 @@ def test_misses_are_flagged_and_empty(origin: list[float], direction: list[float
 def test_span_agrees_with_points_tried_along_each_ray(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     lower = torch.rand(3, 3, generator=generator, dtype=torch.float64) * 4 - 2
-    bounds = Bounds(lower=lower, upper=lower + 0.2 + torch.rand(3, 3, generator=generator, dtype=torch.float64))
+    bounds = Bounds(
+        lower=lower, upper=lower + 0.2 + torch.rand(3, 3, generator=generator, dtype=torch.float64)
+    )
     rays = RayBundle(
         origin=torch.rand(20, 3, generator=generator, dtype=torch.float64) * 4 - 2,
         direction=torch.randn(20, 3, generator=generator, dtype=torch.float64),

@@ -64,7 +64,9 @@ def test_gradients_reach_sdf_and_sharpness(form: str) -> None:
     generator = torch.Generator().manual_seed(0)
     sdf = torch.linspace(0.4, -0.4, 5, dtype=torch.float64)[None].requires_grad_()
     gradient = torch.randn(1, 5, 3, dtype=torch.float64, generator=generator).requires_grad_()
-    direction = torch.nn.functional.normalize(torch.randn(1, 3, dtype=torch.float64, generator=generator), dim=1)
+    direction = torch.nn.functional.normalize(
+        torch.randn(1, 3, dtype=torch.float64, generator=generator), dim=1
+    )
     samples = samples_at(torch.linspace(0, 1, 5, dtype=torch.float64)[None], 1.2)
 
     def opacity(sdf: Tensor, gradient: Tensor, variance: Tensor) -> Tensor:

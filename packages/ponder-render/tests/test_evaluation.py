@@ -1,4 +1,4 @@
-"""The field at many samples: the chunked form against plain autograd, and the normal against finite differences."""
+"""The field at many samples: chunked against plain autograd, and normals against finite differences."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,9 @@ MakeRays = Callable[..., RayBundle]
 
 CONFIGS = {
     "default": FieldConfig(hidden=8, semantic_channels=3, beta=10),
-    "deep": FieldConfig(hidden=6, sdf_layers=4, color_layers=3, semantic_channels=2, semantic_layers=0, beta=10),
+    "deep": FieldConfig(
+        hidden=6, sdf_layers=4, color_layers=3, semantic_channels=2, semantic_layers=0, beta=10
+    ),
     "linear": FieldConfig(sdf_layers=0, color_layers=0, geometry_channels=0),
     "geometry only": FieldConfig(hidden=8, color_layers=None, beta=10),
     "cell coordinates": FieldConfig(hidden=8, coordinate="cell", beta=10),
@@ -31,7 +33,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=CONFIGS.values(), ids=list(CONFIGS))
 def field(request: pytest.FixtureRequest) -> NeuralField:
     torch.manual_seed(0)
     return NeuralField(request.param, channels=4).double()
@@ -83,7 +85,9 @@ def test_the_normal_agrees_with_finite_differences(
 ) -> None:
     """World units, anisotropic boxes and cells, whatever coordinate the field reads."""
     distance = torch.rand(len(rays), 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    found = evaluate_field(field, volume.table, place(volume, rays, distance, field.config.coordinate)).gradient
+    found = evaluate_field(
+        field, volume.table, place(volume, rays, distance, field.config.coordinate)
+    ).gradient
     step = 1e-6
     for axis in range(3):
         sides = []
@@ -98,7 +102,9 @@ def test_the_normal_agrees_with_finite_differences(
 def test_gradcheck_of_the_whole_evaluation(make_volume: MakeVolume, make_rays: MakeRays) -> None:
     volume = make_volume(channels=2, shape=(3, 2, 2), batch=1)
     torch.manual_seed(0)
-    config = FieldConfig(hidden=3, sdf_layers=2, color_layers=1, geometry_channels=1, semantic_channels=2, beta=5)
+    config = FieldConfig(
+        hidden=3, sdf_layers=2, color_layers=1, geometry_channels=1, semantic_channels=2, beta=5
+    )
     field = NeuralField(config, channels=2).double()
     rays = make_rays(volume, 2)
     distance = torch.tensor([[0.3, 0.8], [0.2, 0.5]], dtype=torch.float64)

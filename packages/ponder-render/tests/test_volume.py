@@ -104,7 +104,9 @@ def test_a_point_is_found_again_at_its_cell_and_nowhere_else() -> None:
     for planted in range(len(centres)):
         point = centres[planted : planted + 1] + 0.3 * cell_size
         pooled = densify(torch.ones(1, 1), point, torch.tensor([1]), bounds, SHAPE)
-        volume = FeatureVolume(table=to_table(pooled.features), shape=SHAPE, bounds=bounds, count=pooled.count)
+        volume = FeatureVolume(
+            table=to_table(pooled.features), shape=SHAPE, bounds=bounds, count=pooled.count
+        )
         found = interpolate(volume.table, find_corners(centres, volume_index, volume))[:, 0]
         expected = torch.zeros(len(centres))
         expected[planted] = 1

@@ -130,7 +130,11 @@ class VolumeRenderer(nn.Module):
                 distance 0.
             generator: jitters the samples; None places them in the middle of their strata.
             sensed_distance: guides the depth-guided samples where the config asks for them; 0 where missing.
+
+        Raises:
+            ValueError: when the volume does not have the field's channels.
         """
+        self._check_volume(volume)
         with _full_precision(volume.table):
             span = intersect(rays, volume.bounds)
             parts, placements = self._sample(volume, rays, span, generator, sensed_distance)
@@ -181,6 +185,13 @@ class VolumeRenderer(nn.Module):
             parts.append(depth_guided_distances(span, sensed, config.depth_guided, width, generator))
             placements.append(self._place(volume, rays, parts[-1]))
         return parts, placements
+
+    def _check_volume(self, volume: FeatureVolume) -> None:
+        if volume.table.shape[1] != self.config.dense.channels:
+            raise ValueError(
+                f"the volume has {volume.table.shape[1]} channels but the field reads "
+                f"{self.config.dense.channels}; build it with this renderer's build_volume"
+            )
 
     def _place(self, volume: FeatureVolume, rays: RayBundle, distance: Tensor) -> Placement:
         return place(volume, rays, distance, self.config.field.coordinate, self.config.border)

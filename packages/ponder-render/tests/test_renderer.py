@@ -1,0 +1,322 @@
+"""The whole renderer: against a float64 reference of plain loops, and what must not change its pictures."""
+
+import math
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from ponder_render import (
+    DenseNetConfig,
+    FeatureVolume,
+    FieldConfig,
+    NeusConfig,
+    RayBundle,
+    RayTargets,
+    Rendered,
+    RendererConfig,
+    RenderingLossConfig,
+    SamplerConfig,
+    VolumeRenderer,
+    rendering_losses,
+)
+from torch import Tensor
+
+MakeVolume = Callable[..., FeatureVolume]
+MakeRays = Callable[..., RayBundle]
+
+
+def make_renderer(**changes: object) -> VolumeRenderer:
+    torch.manual_seed(0)
+    settings: dict[str, object] = {
+        "volume_shape": (5, 4, 3),
+        "dense": DenseNetConfig(channels=4, projected_channels=None, groups=2),
+        "field": FieldConfig(hidden=8, semantic_channels=3, initial_sdf=0.0, initial_spread=0.5, beta=20),
+        "sampler": SamplerConfig(uniform=9, importance=6, importance_steps=2),
+        **changes,
+    }
+    return VolumeRenderer(RendererConfig.model_validate(settings), in_channels=4).double()
+
+
+def trilinear_by_loop(volume: FeatureVolume, point: Tensor, index: int) -> Tensor:
+    """The feature at a world position, differentiable in the position."""
+    sides = torch.tensor(volume.shape)
+    units = (point - volume.bounds.lower[index]) / volume.bounds.size[index] * sides - 0.5
+    low = units.detach().floor().long()
+    feature = torch.zeros(volume.table.shape[1], dtype=point.dtype)
+    for corner in [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]:
+        weight = torch.ones((), dtype=point.dtype)
+        cell = []
+        for axis in range(3):
+            fraction = units[axis] - low[axis]
+            weight = weight * (fraction if corner[axis] else 1 - fraction)
+            cell.append(min(max(int(low[axis]) + corner[axis], 0), volume.shape[axis] - 1))
+        x, y, z = cell
+        feature = feature + weight * volume.channels_first[index, :, x, y, z]
+    return feature
+
+
+def mlp_by_loop(net: torch.nn.Module, x: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
+    layers = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
+    for layer in layers[:-1]:
+        x = activation(layer.weight @ x + layer.bias)
+    return layers[-1].weight @ x + layers[-1].bias
+
+
+def field_by_loop(
+    renderer: VolumeRenderer, volume: FeatureVolume, point: Tensor, direction: Tensor, index: int
+):
+    """SDF, its gradient by autograd, colour and semantics at one point."""
+    field = renderer.field
+    point = point.clone().requires_grad_()
+    feature = trilinear_by_loop(volume, point, index)
+    p = 2 * (point - volume.bounds.lower[index]) / volume.bounds.size[index] - 1
+    out = mlp_by_loop(
+        field.geometry_net, torch.cat([p, feature]), lambda z: F.softplus(z, beta=field.config.beta)
+    )
+    (gradient,) = torch.autograd.grad(out[0], point)
+    normal = gradient / max(1.0, gradient.norm().item())
+    p, feature, hidden = p.detach(), feature.detach(), out[1:].detach()
+    assert field.color_head is not None
+    assert field.semantic_head is not None
+    color = mlp_by_loop(
+        field.color_head, torch.cat([p, feature, direction, normal, hidden]), torch.relu
+    ).sigmoid()
+    semantic = mlp_by_loop(field.semantic_head, torch.cat([p, feature, normal, hidden]), torch.relu)
+    return out[0].detach(), gradient, color.detach(), semantic.detach()
+
+
+@pytest.mark.parametrize("form", ["discrete", "midpoint"])
+def test_renderer_agrees_with_plain_loops(make_volume: MakeVolume, make_rays: MakeRays, form: str) -> None:
+    renderer = make_renderer(density=NeusConfig.model_validate({"form": form, "initial_sharpness": 8.0}))
+    volume = make_volume()
+    rays = make_rays(volume, 6)
+    rendered = renderer(volume, rays, generator=torch.Generator().manual_seed(1))
+    sharpness = renderer.density.sharpness.item()
+    samples = rendered.samples
+    assert 0 < int(samples.valid.sum()) < 6
+    for ray in range(6):
+        index = int(rays.volume_index[ray])
+        points = [rays.origin[ray] + t * rays.direction[ray] for t in samples.distance[ray]]
+        values = [field_by_loop(renderer, volume, p, rays.direction[ray], index) for p in points]
+        light, color, distance, normal, semantic = 1.0, 0, 0.0, 0, 0
+        for j, (sdf, gradient, c, logits) in enumerate(values):
+            start, end, t = (x[ray, j].item() for x in (samples.start, samples.end, samples.distance))
+            if form == "discrete":
+                before, after = sdf.item(), (values[j + 1][0].item() if j + 1 < len(values) else sdf.item())
+            else:
+                slope = min(float(gradient @ rays.direction[ray]), 0)
+                before, after = sdf.item() + slope * (start - t), sdf.item() + slope * (end - t)
+            a, b = (1 / (1 + math.exp(-sharpness * s)) for s in (before, after))
+            alpha = max((a - b) / a, 0) if samples.valid[ray] else 0.0
+            weight = light * alpha
+            assert rendered.weights[ray, j].item() == pytest.approx(weight, abs=1e-9)
+            torch.testing.assert_close(rendered.values.gradient[ray, j], gradient)
+            color, distance = color + weight * c, distance + weight * (start + end) / 2
+            normal, semantic = normal + weight * gradient, semantic + weight * logits
+            light *= 1 - alpha
+        assert rendered.color is not None
+        assert rendered.semantic is not None
+        torch.testing.assert_close(rendered.color[ray], color)
+        torch.testing.assert_close(rendered.normal[ray], normal)
+        torch.testing.assert_close(rendered.semantic[ray], semantic)
+        assert rendered.distance[ray].item() == pytest.approx(distance)
+        assert rendered.opacity[ray].item() == pytest.approx(1 - light)
+
+
+def test_gradients_of_all_losses_agree_with_finite_differences(
+    make_volume: MakeVolume, make_rays: MakeRays
+) -> None:
+    """Through sampling, query, field, density, compositing and every loss, along random directions."""
+    renderer = make_renderer(sampler=SamplerConfig(uniform=9, importance=0))
+    volume, generator = make_volume(), torch.Generator().manual_seed(4)
+    rays = make_rays(volume, 8)
+    targets = RayTargets(
+        color=torch.rand(8, 3, generator=generator, dtype=torch.float64),
+        distance=0.2 + torch.rand(8, generator=generator, dtype=torch.float64),
+        semantic=torch.arange(8) % 4 - 1,
+    )
+    inputs = [volume.table.requires_grad_(), *renderer.field.parameters(), *renderer.density.parameters()]
+
+    def loss() -> Tensor:
+        return rendering_losses(renderer(volume, rays), targets, RenderingLossConfig(eikonal=0.5)).total
+
+    grads = torch.autograd.grad(loss(), inputs)
+    for x, grad in zip(inputs, grads, strict=True):
+        step = torch.randn(x.shape, dtype=x.dtype, generator=generator)
+        sides = []
+        with torch.no_grad():
+            for sign in (1, -1):
+                x += sign * 1e-6 * step
+                sides.append(loss().item())
+                x -= sign * 1e-6 * step
+        slope = (sides[0] - sides[1]) / 2e-6
+        assert (grad * step).sum().item() == pytest.approx(slope, rel=2e-4, abs=1e-6)
+
+
+def test_chunks_do_not_show(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    renderer, volume = make_renderer(), make_volume()
+    rays = make_rays(volume, 23)
+    whole = renderer.render_chunks(volume, rays, chunk=100)
+    parts = renderer.render_chunks(volume, rays, chunk=7)
+    for entry in fields(whole):
+        torch.testing.assert_close(getattr(parts, entry.name), getattr(whole, entry.name))
+    torch.testing.assert_close(renderer(volume, rays).color, whole.color)
+    assert whole.color is not None
+    assert not whole.color.requires_grad
+
+
+def test_the_order_of_rays_does_not_matter(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    renderer, volume = make_renderer(), make_volume()
+    rays = make_rays(volume, 15)
+    order = torch.randperm(15, generator=torch.Generator().manual_seed(0))
+    shuffled = RayBundle(
+        origin=rays.origin[order], direction=rays.direction[order], volume_index=rays.volume_index[order]
+    )
+    a, b = renderer(volume, rays), renderer(volume, shuffled)
+    torch.testing.assert_close(b.color, a.color[order])
+    torch.testing.assert_close(b.distance, a.distance[order])
+
+
+def test_volumes_of_a_batch_do_not_mix(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    renderer, volume = make_renderer(), make_volume()
+    rays = make_rays(volume, 10)
+    before = renderer.render_chunks(volume, rays)
+    cells = volume.table.shape[0] // 2
+    changed = torch.cat([volume.table[:cells], torch.zeros_like(volume.table[cells:])])
+    after = renderer.render_chunks(replace(volume, table=changed), rays)
+    first = rays.volume_index == 0
+    assert before.color is not None
+    assert after.color is not None
+    assert torch.equal(before.color[first], after.color[first])
+    assert not torch.equal(before.color[~first], after.color[~first])
+
+
+def test_rays_that_miss_are_empty_and_harmless(make_volume: MakeVolume) -> None:
+    renderer, volume = make_renderer(background=(0.2, 0.4, 0.6)), make_volume()
+    rays = RayBundle(
+        origin=torch.full((2, 3), 50.0, dtype=torch.float64),
+        direction=torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64),
+        volume_index=torch.zeros(2, dtype=torch.long),
+    )
+    rendered = renderer(replace(volume, table=volume.table.requires_grad_()), rays)
+    assert rendered.opacity.tolist() == rendered.distance.tolist() == [0, 0]
+    torch.testing.assert_close(rendered.color, torch.tensor([[0.2, 0.4, 0.6]] * 2, dtype=torch.float64))
+    targets = RayTargets(
+        color=torch.rand(2, 3).double(), distance=torch.ones(2).double(), semantic=torch.ones(2).long()
+    )
+    losses = rendering_losses(rendered, targets, RenderingLossConfig())
+    assert losses.total.item() == 0
+    losses.total.backward()
+    assert volume.table.grad is not None
+    assert not bool(volume.table.grad.any())
+
+
+@pytest.mark.parametrize("form", ["normalized", "far"])
+def test_other_forms_of_distance(make_volume: MakeVolume, make_rays: MakeRays, form: str) -> None:
+    volume = make_volume()
+    rays = make_rays(volume, 10)
+    plain, other = make_renderer()(volume, rays), make_renderer(distance=form)(volume, rays)
+    hit = plain.samples.valid
+    far = plain.samples.end[:, -1]
+    expected = {
+        "normalized": plain.distance / plain.opacity,
+        "far": plain.distance + (1 - plain.opacity) * far,
+    }[form]
+    torch.testing.assert_close(other.distance[hit], expected[hit])
+    assert not bool(other.distance[~hit].any())
+
+
+def test_jitter_comes_from_the_generator_alone(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    renderer, volume = make_renderer(), make_volume()
+    rays = make_rays(volume, 10)
+
+    def distances(seed: int | None) -> Tensor:
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        rendered: Rendered = renderer(volume, rays, generator=generator)
+        return rendered.samples.distance
+
+    assert torch.equal(distances(1), distances(1))
+    assert not torch.equal(distances(1), distances(2))
+    assert torch.equal(distances(None), distances(None))
+
+
+def test_depth_guided_samples_only_where_depth_is_given(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    renderer = make_renderer(sampler=SamplerConfig(uniform=8, importance=4, depth_guided=5))
+    volume = make_volume()
+    rays = make_rays(volume, 10)
+    assert renderer(volume, rays).weights.shape == (10, 12)
+    sensed = torch.full((10,), 0.3, dtype=torch.float64)
+    rendered = renderer(volume, rays, sensed_distance=sensed)
+    assert rendered.weights.shape == (10, 17)
+    distance = rendered.samples.distance
+    assert bool((distance[:, 1:] >= distance[:, :-1]).all())
+
+
+@pytest.mark.parametrize("kind", ["conv", "unet"])
+def test_points_to_picture_with_gradients_everywhere(kind: str) -> None:
+    """Batch of one, sides that are no multiples of four, under autocast: float32 all the way."""
+    torch.manual_seed(0)
+    dense = DenseNetConfig.model_validate({"kind": kind, "channels": 8, "projected_channels": 8})
+    config = RendererConfig(
+        volume_shape=(9, 7, 6),
+        dense=dense,
+        field=FieldConfig(hidden=16, semantic_channels=5),
+        sampler=SamplerConfig(uniform=8, importance=4),
+    )
+    renderer = VolumeRenderer(config, in_channels=12)
+    coord = torch.rand(200, 3) * torch.tensor([4.0, 3.0, 2.5])
+    features = torch.randn(200, 12, dtype=torch.bfloat16, requires_grad=True)
+    direction = F.normalize(torch.randn(30, 3), dim=1)
+    index = torch.zeros(30, dtype=torch.long)
+    rays = RayBundle(
+        origin=torch.tensor([[2.0, 1.5, 1.2]]).expand(30, 3), direction=direction, volume_index=index
+    )
+    targets = RayTargets(color=torch.rand(30, 3), distance=torch.ones(30), semantic=index)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        lower, upper = coord.amin(0, keepdim=True), coord.amax(0, keepdim=True)
+        volume = renderer.build_volume(features, coord, torch.tensor([200]), lower, upper)
+        rendered = renderer(volume, rays)
+        losses = rendering_losses(rendered, targets, RenderingLossConfig())
+        losses.total.backward()
+    assert volume.table.dtype == torch.float32
+    assert rendered.values.sdf.dtype == torch.float32
+    assert volume.table.shape == (9 * 7 * 6, 8)
+    assert features.grad is not None
+    assert bool(features.grad.any())
+    for name, parameter in renderer.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(torch.isfinite(parameter.grad).all()), name
+        assert bool(parameter.grad.any()), name
+
+
+def test_projecting_points_is_a_convolution_of_the_pooled_volume() -> None:
+    torch.manual_seed(0)
+    dense = DenseNetConfig(kind="conv", channels=4, projected_channels=4)
+    renderer = VolumeRenderer(RendererConfig(volume_shape=(4, 4, 4), dense=dense), in_channels=6).double()
+    plain_dense = dense.model_copy(update={"projected_channels": None})
+    plain = VolumeRenderer(RendererConfig(volume_shape=(4, 4, 4), dense=plain_dense), in_channels=6).double()
+    assert isinstance(renderer.project, torch.nn.Linear)
+    conv, plain_conv = renderer.dense.convolution, plain.dense.convolution
+    assert isinstance(conv, torch.nn.Conv3d)
+    assert isinstance(plain_conv, torch.nn.Conv3d)
+    with torch.no_grad():
+        plain_conv.weight.copy_(torch.einsum("oixyz,ic->ocxyz", conv.weight, renderer.project.weight))
+        assert plain_conv.bias is not None
+        assert conv.bias is not None
+        plain_conv.bias.copy_(conv.bias)
+    coord, features = torch.rand(100, 3).double(), torch.randn(100, 6).double()
+    arguments = (features, coord, torch.tensor([100]), torch.zeros(1, 3).double(), torch.ones(1, 3).double())
+    torch.testing.assert_close(plain.build_volume(*arguments).table, renderer.build_volume(*arguments).table)
+
+
+def test_a_volume_of_other_channels_is_an_error(make_volume: MakeVolume, make_rays: MakeRays) -> None:
+    volume = make_volume(channels=7)
+    with pytest.raises(ValueError, match="the volume has 7 channels but the field reads 4"):
+        make_renderer()(volume, make_rays(volume, 3))
+
+
+def test_groups_that_do_not_divide_are_an_error() -> None:
+    with pytest.raises(ValueError, match="3 groups do not divide 4 channels"):
+        make_renderer(dense=DenseNetConfig(channels=4, groups=3))
