@@ -35,6 +35,15 @@ def test_the_window_forgets_a_slow_beginning(step_report: Report) -> None:
     assert pace.points_per_second == pytest.approx(5.0)
 
 
+def test_a_rate_is_all_points_over_all_time(step_report: Report) -> None:
+    pace = Pace(steps=10)
+    assert pace.points_per_second == 0.0
+    pace.stepped(step_report(1, points=100.0, rays=0.0))  # 100 points in 1 s
+    pace.stepped(step_report(2, points=50.0, rays=0.0))  # 100 points in 2 s
+    assert pace.points_per_second == pytest.approx(200 / 3)
+    assert pace.rays_per_second == 0.0
+
+
 def test_the_last_step_leaves_nothing(step_report: Report) -> None:
     pace = Pace(steps=1, clock=iter([0.0, 7.0]).__next__)
     pace.stepped(step_report(1))

@@ -15,9 +15,9 @@ def print_closing(
     console: Console, end: TrainingEnd, *, checkpoint: Path, next_commands: Sequence[str]
 ) -> None:
     """Print the closing table of a run, the paths of what it left, and commands to go on with."""
-    console.print(
-        measurement_table(f"{end.run}: {end.step} steps in {duration(end.seconds)}", end.measurements)
-    )
+    title = f"{end.run}: {end.step} steps in {duration(end.seconds)}"
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(measurement_table(end.measurements))
     lines = [("report", str(end.report) if end.report else "none"), ("checkpoint", str(checkpoint))]
     for label, path in lines:
         console.print(Text(f"{label:<11}{path}"), soft_wrap=True)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import harmonic_mean
 from time import monotonic
 
 from ponder_tasks.listener import StepReport
@@ -48,13 +49,15 @@ class Pace:
 
     @property
     def points_per_second(self) -> float:
-        """Mean over the last steps."""
-        return self._mean(lambda report: report.points_per_second)
+        """Over the last steps."""
+        return self._over_window(lambda report: report.points_per_second)
 
     @property
     def rays_per_second(self) -> float:
-        """Mean over the last steps."""
-        return self._mean(lambda report: report.rays_per_second)
+        """Over the last steps; 0 where nothing is rendered."""
+        return self._over_window(lambda report: report.rays_per_second)
 
-    def _mean(self, of: Callable[[StepReport], float]) -> float:
-        return sum(of(report) for _, report in self._seen) / max(len(self._seen), 1)
+    def _over_window(self, of: Callable[[StepReport], float]) -> float:
+        # Harmonic: steps hold about the same number of points, so this is their sum over the time they took.
+        rates = [of(report) for _, report in self._seen]
+        return float(harmonic_mean(rates)) if rates else 0.0

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import SegmentationMetrics
 from rich.table import Table
-from rich.text import Text
 
 from ponder_cli.formatting import BETTER
 
 
-def measurement_table(title: str, measurements: Sequence[Measurement]) -> Table:
+def measurement_table(measurements: Sequence[Measurement]) -> Table:
     """Return a table of named figures with their units; an arrow says which way is better."""
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("measured")
     table.add_column("value", justify="right")
     table.add_column("unit")

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from ponder_cli.consoles import results
 from ponder_cli.options import DEFAULT_RUNS, AsJson, Data, Runs
@@ -23,6 +24,7 @@ def evaluate(run: Run, as_json: AsJson = False, data: Data = None, runs: Runs = 
         return
     console = results()
     title = f"{evaluation.run}, {evaluation.checkpoint}, {evaluation.scenes} validation scenes"
-    console.print(measurement_table(title, evaluation.measurements))
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(measurement_table(evaluation.measurements))
     if evaluation.per_class:
         console.print(class_table(evaluation.per_class))
