@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from ponder_data import RgbdSequence, RgbdSequenceConfig, Scene, Scenes, project_to_view
+from ponder_data import ColorCameraConfig, RgbdSequence, RgbdSequenceConfig, Scene, Scenes, project_to_view
 from ponder_data.datasets.rgbd_sequence import resized_intrinsics
 from pydantic import ValidationError
 
@@ -29,10 +29,10 @@ def camera_pose(turn: float, pitch: float = 0.35) -> np.ndarray:
     return pose
 
 
-def room_pictures(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def room_pictures(pose: np.ndarray, intrinsics: np.ndarray = INTRINSICS) -> tuple[np.ndarray, np.ndarray]:
     """Return colour (by place) and depth in millimetres of the empty room."""
     v, u = np.mgrid[:HEIGHT, :WIDTH]
-    rays = np.stack((u, v, np.ones_like(u)), axis=-1) @ np.linalg.inv(INTRINSICS).T @ pose[:3, :3].T
+    rays = np.stack((u, v, np.ones_like(u)), axis=-1) @ np.linalg.inv(intrinsics).T @ pose[:3, :3].T
     wall = np.where(rays > 0, HIGH, LOW) - pose[:3, 3]
     with np.errstate(divide="ignore"):
         z = np.min(np.where(rays == 0, np.inf, wall / rays), axis=-1)
@@ -178,6 +178,39 @@ def test_smaller_pictures_show_the_same_room(folder: Folder, settings: dict[str,
     torch.testing.assert_close(small.color, mean, atol=1.1 / 255, rtol=0)
     four = full.depth.reshape(24, 2, 32, 2).permute(0, 2, 1, 3).reshape(24, 32, 4)
     assert bool((four == small.depth[..., None]).any(dim=2).all())
+
+
+def test_colours_of_another_camera_come_to_the_pixels_of_their_places(folder: Folder) -> None:
+    folder.write(0, 0.4)
+    pose = camera_pose(0.4)
+    beside = pose.copy()
+    beside[:3, 3] += pose[:3, :3] @ [0.2, 0.05, 0.0]
+    other = np.array([[45.0, 0.0, 30.0], [0.0, 46.0, 25.0], [0.0, 0.0, 1.0]])
+    Image.fromarray(room_pictures(beside, other)[0]).save(folder.file(0, "color.png"))
+    # One missing depth must not cost the pixel its colour.
+    _, depth = room_pictures(pose)
+    depth[20, 30] = 0
+    Image.fromarray(depth).save(folder.file(0, "depth.png"))
+    camera = {"focal": (45.0, 46.0), "center": (30.0, 25.0), "position": (0.2, 0.05, 0.0)}
+    truth = torch.from_numpy(room_pictures(pose)[0]).float() / 255
+    error = {}
+    for name, settings in {"as it is": {}, "registered": {"color_camera": camera}}.items():
+        view = folder.open(held_out_every=0, up="z", **settings)[0].views[0]
+        error[name] = (view.color - truth).abs().amax(dim=2)
+    assert error["as it is"].median() > 0.05
+    assert error["registered"].median() < 0.005
+    assert error["registered"][20, 30] < 0.02
+
+
+def test_a_colour_camera_in_the_same_place_changes_nothing(folder: Folder) -> None:
+    folder.write_many(1)
+    camera = {"focal": (60.0, 60.0), "center": (31.5, 23.5), "position": (0.0, 0.0, 0.0)}
+    for width in (None, 32):
+        settings = {"held_out_every": 0, "up": "z", "image_width": width}
+        plain, registered = (
+            folder.open(**settings, **more)[0].views[0] for more in ({}, {"color_camera": camera})
+        )
+        torch.testing.assert_close(registered.color, plain.color, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("up", ["x", "-x", "y", "-y", "z", "-z"])
@@ -388,19 +421,9 @@ def test_bad_settings_are_refused(settings: dict[str, object]) -> None:
         RgbdSequenceConfig.model_validate(settings)
 
 
-def test_the_real_kitchen_is_level_and_its_frames_agree(shared_data: Path) -> None:
-    path = shared_data / "rgbd_kitchen"
-    scenes = RgbdSequence(RgbdSequenceConfig(path=path, split="val", image_width=160))
-    scene = scenes[0]
-    assert len(scene.views) == 61
-    assert len(scene.held_out_views) == 9
-    floor = scene.coord[(scene.normal[:, 2] > 0.95) & (scene.coord[:, 2] < scene.coord[:, 2].min() + 0.15)]
-    assert len(floor) > 2000
-    # A plane through the floor is horizontal within 1.5 degrees (the walls have a vote too).
-    centred = (floor - floor.mean(dim=0)).double()
-    normal = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, 0]
-    assert normal[2].abs() > np.cos(np.radians(1.5))
-    # Points that the other frames saw lie where a held-out frame sees something; colours agree too.
+def disagreement(scene: Scene) -> tuple[float, float]:
+    """Return median depth and mean colour difference between held-out views and the cloud of the others."""
+    depths, colors = [], []
     for view in scene.held_out_views:
         seen = project_to_view(scene.coord, view)
         pixel = seen.pixel.round().long()
@@ -409,5 +432,26 @@ def test_the_real_kitchen_is_level_and_its_frames_agree(shared_data: Path) -> No
         u, v, z, color = u[inside], v[inside], seen.z[inside], scene.color[inside]
         near = (view.depth[v, u] > 0) & ((view.depth[v, u] - z).abs() < 0.1)
         assert near.sum() > 1000
-        assert (view.depth[v, u] - z)[near].abs().median() < 0.03
-        assert (view.color[v, u] - color)[near].abs().mean() < 0.2
+        depths.append((view.depth[v, u] - z)[near].abs())
+        colors.append((view.color[v, u] - color)[near].abs())
+    return float(torch.cat(depths).median()), float(torch.cat(colors).mean())
+
+
+def test_the_real_kitchen_is_level_and_its_frames_agree(shared_data: Path) -> None:
+    path = shared_data / "rgbd_kitchen"
+    scene = RgbdSequence(RgbdSequenceConfig(path=path, split="val", image_width=160))[0]
+    assert len(scene.views) == 61
+    assert len(scene.held_out_views) == 9
+    floor = scene.coord[(scene.normal[:, 2] > 0.95) & (scene.coord[:, 2] < scene.coord[:, 2].min() + 0.15)]
+    assert len(floor) > 2000
+    # A plane through the floor is horizontal within 1.5 degrees (the walls have a vote too).
+    centred = (floor - floor.mean(dim=0)).double()
+    normal = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, 0]
+    assert normal[2].abs() > np.cos(np.radians(1.5))
+    depth, color = disagreement(scene)
+    assert depth < 0.03
+    # Its colours are not registered to depth; with the Kinect's colour camera they agree far better.
+    config = RgbdSequenceConfig(path=path, split="val", image_width=160, color_camera=ColorCameraConfig())
+    registered_depth, registered_color = disagreement(RgbdSequence(config)[0])
+    assert registered_depth == depth
+    assert registered_color < 0.85 * color

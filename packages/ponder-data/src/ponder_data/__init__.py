@@ -5,6 +5,7 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.synthetic_rooms import (
@@ -50,6 +51,7 @@ __all__ = [
     "Boxes",
     "CachedScenes",
     "Cloud",
+    "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
     "GridSample",
@@ -85,6 +87,7 @@ __all__ = [
     "project",
     "project_to_view",
     "read_scan",
+    "register_color",
     "sample_rays",
     "sample_scene",
     "take_points",

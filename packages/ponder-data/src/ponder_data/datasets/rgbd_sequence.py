@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
+from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.rgbd_folder import (
     MISSING_DEPTH,
     RgbdFrame,
@@ -58,6 +59,9 @@ class RgbdSequenceConfig(BaseModel):
         default=(0.1, 6.0), description="metres; other depths count as missing"
     )
     depth_scale: float = Field(default=1000.0, gt=0, description="units of the depth pictures per metre")
+    color_camera: ColorCameraConfig | None = Field(
+        default=None, description="for recordings whose colour is not registered to depth; None: it is"
+    )
     image_width: int | None = Field(
         default=None, ge=1, description="resize to this width; None: from the height"
     )
@@ -153,18 +157,27 @@ class RgbdSequence:
         missing = np.isin(raw, MISSING_DEPTH) | (depth < near) | (depth > far)
         return torch.from_numpy(np.where(missing, np.float32(0), depth))
 
+    def _resized(self, intrinsics: Float[Tensor, "3 3"], size: tuple[int, int]) -> Float[Tensor, "3 3"]:
+        """Return intrinsics at full size as those of pictures of ``size`` = (width, height), float32."""
+        return resized_intrinsics(intrinsics, (self._folder.width, self._folder.height), size).float()
+
     def _intrinsics(self, size: tuple[int, int]) -> Float[Tensor, "3 3"]:
-        full = torch.from_numpy(self._folder.intrinsics)
-        return resized_intrinsics(full, (self._folder.width, self._folder.height), size).float()
+        return self._resized(torch.from_numpy(self._folder.intrinsics), size)
 
     def _view(self, frame: RgbdFrame) -> View:
         pose = frame.camera_to_world.copy()
         pose[:3] = self._to_upright @ pose[:3]
+        color = torch.from_numpy(read_color(frame.color, self._size)).float() / 255.0
+        depth, intrinsics = self._depth(frame, self._size), self._intrinsics(self._size)
+        camera = self.config.color_camera
+        if camera is not None:
+            color_intrinsics = self._resized(camera.intrinsics(), self._size)
+            color = register_color(color, depth, intrinsics, color_intrinsics, camera.position)
         return View(
             name=frame.name,
-            color=torch.from_numpy(read_color(frame.color, self._size)).float() / 255.0,
-            depth=self._depth(frame, self._size),
-            intrinsics=self._intrinsics(self._size),
+            color=color,
+            depth=depth,
+            intrinsics=intrinsics,
             camera_to_world=torch.from_numpy(pose).float(),
         )
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 
-# Half-angles of the cones in which a normal counts as floor or wall, each used for some rounds, coarse to fine.
+# Half-angles (degrees) in which a normal counts as floor or wall, each for some rounds, coarse to fine.
 _CONES = (45.0, 30.0, 15.0, 5.0)
 _ROUNDS = 5
 _FEWEST_NORMALS = 100
@@ -60,7 +60,7 @@ def vertical_of_normals(
 
 
 def upright_rotation(up: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """Return the proper rotation that takes the unit vector ``up`` to +Z and keeps x in the vertical plane of x and z.
+    """Return the proper rotation that takes the unit vector ``up`` to +Z and keeps x in the plane y = 0.
 
     Where up is nearly x itself, it does so with y in x's place.
     """
