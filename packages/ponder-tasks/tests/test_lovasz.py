@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ponder_tasks.segment.lovasz import jaccard_growth, lovasz_hinge, lovasz_softmax
+from ponder_tasks.segment.lovasz import descending_order, jaccard_growth, lovasz_hinge, lovasz_softmax
 from torch import Tensor
 
 
@@ -131,9 +131,9 @@ def test_hard_predictions_give_one_minus_mean_iou() -> None:
 
 
 def test_growth_sums_to_one_and_is_not_negative() -> None:
-    truth = torch.randint(0, 2, (50, 4), generator=torch.Generator().manual_seed(0)).double()
+    truth = torch.randint(0, 2, (4, 50), generator=torch.Generator().manual_seed(0)).double()
     growth = jaccard_growth(truth)
-    assert torch.allclose(growth.sum(dim=0), torch.ones(4, dtype=torch.float64))
+    assert torch.allclose(growth.sum(dim=1), torch.ones(4, dtype=torch.float64))
     assert bool((growth >= 0).all())
 
 
@@ -142,3 +142,8 @@ def test_half_precision_is_computed_in_single() -> None:
     loss = lovasz_softmax(logits.bfloat16(), target)
     assert loss.dtype == torch.float32
     assert torch.equal(loss, lovasz_softmax(logits.bfloat16().float(), target))
+
+
+def test_order_is_that_of_torch() -> None:
+    values = torch.randn(5, 200, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.equal(descending_order(values), torch.argsort(values, dim=1, descending=True))

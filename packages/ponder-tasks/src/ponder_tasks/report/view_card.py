@@ -87,7 +87,11 @@ def _depth_pair(view: ViewPictures, picture_side: int) -> str:
     rendered = as_bytes(depth_to_rgb(view.rendered_depth, nearest, farthest))
     stops = [css_color(colormaps[DEPTH_COLORS](place / 8)[:3]) for place in range(9)]
     middle = 0.5 * (nearest + farthest)
-    missing = "" if bool(_known(view.real_depth).all()) else f"<span>{swatch(MISSING)}missing</span>"
+    missing = (
+        ""
+        if bool(_known(view.real_depth).all())
+        else f'<span class="missing">{swatch(MISSING)}missing</span>'
+    )
     bar = (
         f'<div class="bar" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
         f'<div class="scale"><span>{nearest:.1f} m</span><span>{middle:.1f}</span>'

