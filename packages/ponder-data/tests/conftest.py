@@ -5,10 +5,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from ponder_data import Boxes, Scene, View, back_project
 from torch import Tensor
+
+from .rgbd_room_folder import INTRINSICS, Folder
 
 # The tensors of these tests are tiny: more threads only wait for each other, terribly so on a busy machine.
 torch.set_num_threads(1)
@@ -97,3 +100,9 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the real data is not there: neither PONDER_SHARED nor shared/ beside the repository")
     return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    np.savetxt(tmp_path / "camera-intrinsics.txt", INTRINSICS)
+    return Folder(tmp_path, np.eye(4))

@@ -50,21 +50,7 @@ def read_scan(path: Path) -> Scene:
         ValueError: when the file is absent, cut off, of another kind, or holds fewer than two points (three
             without normals) or values that are not finite.
     """
-    readers = {".ply": _read_ply, ".npz": _read_npz, ".npy": _read_npy}
-    if path.suffix.lower() not in readers:
-        raise ValueError(
-            f"{path}: scans are read from {', '.join(readers)}; convert the file to one of these"
-        )
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; check the path")
-    try:
-        arrays = readers[path.suffix.lower()](path)
-    # Parsers of other packages raise all kinds of errors on broken files; the cause stays attached.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path}: cannot be read, perhaps cut off ({reason}); copy or export it again"
-        ) from error
+    arrays = _read_arrays(path)
     coord = _checked_coord(path, arrays.coord)
     points = coord.shape[0]
     return check_scene(
@@ -78,6 +64,25 @@ def read_scan(path: Path) -> Scene:
             instance=_checked_labels(path, "instance", arrays.instance, points),
         )
     )
+
+
+def _read_arrays(path: Path) -> _Arrays:
+    """Return what the file holds by its kind; every failure to read it is a ValueError."""
+    readers = {".ply": _read_ply, ".npz": _read_npz, ".npy": _read_npy}
+    if path.suffix.lower() not in readers:
+        raise ValueError(
+            f"{path}: scans are read from {', '.join(readers)}; convert the file to one of these"
+        )
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; check the path")
+    try:
+        return readers[path.suffix.lower()](path)
+    # Parsers of other packages raise all kinds of errors on broken files; the cause stays attached.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path}: cannot be read, perhaps cut off ({reason}); copy or export it again"
+        ) from error
 
 
 def _read_ply(path: Path) -> _Arrays:
