@@ -72,7 +72,7 @@ def lovasz_hinge(
 
 
 def descending_order(values: Float[Tensor, "classes points"]) -> Int[Tensor, "classes points"]:
-    """Return the indices that sort each row from its largest value to its smallest; equal values in any order.
+    """Return the indices that sort each row from its largest to its smallest value; ties in any order.
 
     On a CPU NumPy sorts: it took a seventh of PyTorch's time on 20 rows of 100 000 values.
     """
