@@ -89,9 +89,9 @@ def slow_cast(primitives: Primitives, camera: Camera) -> Hits:
     return Hits(depth=depth, primitive=owner)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_nearest_solid_wins_as_in_a_slow_loop(seed: int) -> None:
-    primitives = random_solids(seed, 70)
+    primitives = random_solids(seed, 50)
     rng = np.random.default_rng(100 + seed)
     camera = pinhole(24, 18, 1.6, look_at(np.zeros(3), rng.uniform(-1, 1, 3), 0.3))
     fast, slow = cast(primitives, camera), slow_cast(primitives, camera)

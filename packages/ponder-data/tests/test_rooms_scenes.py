@@ -30,7 +30,7 @@ from scipy.spatial import KDTree
 PERFECT = DepthSensorConfig(
     noise_base=0, noise_growth=0, quantum=0, grazing_cosine=0, edge_drop=0, patches=0, random_drop=0
 )
-SMALL = SyntheticRoomsConfig(scenes=20, views=4, held_out_views=1, image_width=64, image_height=48)
+SMALL = SyntheticRoomsConfig(scenes=20, views=4, held_out_views=0, image_width=64, image_height=48)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def test_normals_of_the_cloud_are_near_the_true_ones(perfect_room: Scene) -> Non
     floor &= perfect_room.semantic == ROOM_CLASSES.index("floor")
     up = perfect_room.normal[floor, 2]
     assert len(up) > 1000
-    assert float((up > np.cos(np.radians(10))).float().mean()) > 0.9
+    # Beside walls, rugs and legs the window of the fit holds more than the floor.
+    assert float((up > np.cos(np.radians(10))).float().mean()) > 0.8
+    assert float(up.median()) > np.cos(np.radians(1))
 
 
 def test_views_agree_about_where_things_are(perfect_room: Scene) -> None:

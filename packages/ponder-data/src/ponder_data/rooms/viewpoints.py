@@ -57,9 +57,8 @@ def choose_viewpoints(
     count = np.zeros(len(surface))
     chosen: list[Camera] = []
     for index in range(views + held_out):
-        score = (
-            partial(_novelty, weight=weight, count=count) if index < views else partial(_known, count=count)
-        )
+        judge = _novelty if index < views else _familiarity
+        score = partial(judge, weight=weight, count=count)
         camera = _best_camera(rng, room, surface, field_of_view, (width, height), score)
         chosen.append(camera)
         if index < views:
@@ -127,9 +126,14 @@ def _novelty(
     return float((seen * weight / (1.0 + count) ** 2).sum())
 
 
-def _known(seen: Bool[np.ndarray, " points"], count: Float[np.ndarray, " points"]) -> float:
-    """The share of what a camera sees that others have seen; more than nine tenths are no better."""
-    return min(float((seen & (count > 0)).sum() / max(1, seen.sum())), 0.9)
+def _familiarity(
+    seen: Bool[np.ndarray, " points"],
+    weight: Float[np.ndarray, " points"],
+    count: Float[np.ndarray, " points"],
+) -> float:
+    """The share of what a camera sees that others have seen (0.9 is enough), then how much it sees."""
+    known = min(float((seen & (count > 0)).sum() / max(1, seen.sum())), 0.9)
+    return known + 0.1 * float((seen * weight).sum() / weight.sum())
 
 
 def _importance(room: Room, probes: Probes) -> Float[np.ndarray, " points"]:

@@ -102,12 +102,15 @@ def _casing(
     edge, out = rng.uniform(0.06, 0.11), rng.uniform(0.015, 0.04)
     middle = 0.5 * out - 0.01
     thick = out + 0.02
+    # The casing covers the rim of the wall: no two faces may share a plane, or both would show in patches.
+    lap = 0.008
     parts = [
-        box((side * 0.5 * (width + edge), middle, 0.5 * height), (edge, thick, height), material)
+        box((side * (0.5 * (width + edge) - lap), middle, 0.5 * height), (edge, thick, height), material)
         for side in (-1.0, 1.0)
     ]
-    parts.append(box((0.0, middle, height + 0.5 * edge), (width + 2 * edge, thick, edge), material))
+    size = (width + 2 * edge, thick + 0.006, edge)
+    parts.append(box((0.0, middle, height + 0.5 * edge - lap), size, material))
     if sill:
         deep = rng.uniform(0.06, 0.16)
-        parts.append(box((0.0, 0.5 * deep - 0.01, -0.02), (width + 2 * edge, deep, 0.04), material))
+        parts.append(box((0.0, 0.5 * deep - 0.01, lap - 0.02), (width + 2 * edge, deep, 0.04), material))
     return parts

@@ -117,7 +117,7 @@ def _sofa_arms(
     for side in (-1.0, 1.0):
         x = side * 0.5 * (width - arm)
         high = top - (0.5 * arm if rolled else 0.0)
-        parts.append(box((x, 0.0, 0.5 * (feet + high)), (arm, depth, high - feet), palette[0]))
+        parts.append(box((x, 0.0, 0.5 * (feet + high)), (arm + 0.01, depth + 0.01, high - feet), palette[0]))
         if rolled:
             parts.append(rod((x, -0.5 * depth, high), (x, 0.5 * depth, high), 0.6 * arm, palette[0]))
     return parts

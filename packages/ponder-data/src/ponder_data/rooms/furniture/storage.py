@@ -62,7 +62,8 @@ def _uprights(
     half = 0.5 * width
     if rng.random() < 0.65:
         return [
-            box((side * half, 0.0, 0.5 * height), (0.025, depth, height), palette[0]) for side in (-1.0, 1.0)
+            box((side * half, 0.0, 0.5 * height), (0.025, depth + 0.008, height), palette[0])
+            for side in (-1.0, 1.0)
         ]
     return [
         column((side * half, end * (0.5 * depth - 0.015), 0.0), height, 0.014, palette[1])
