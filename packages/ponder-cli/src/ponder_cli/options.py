@@ -15,6 +15,13 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
+class NamedDevice(str, Enum):
+    """Where to compute what is done once, so that nothing is worth choosing automatically."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 RecipeName = Annotated[
     str | None,
     typer.Argument(
@@ -53,6 +60,7 @@ Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Seed of everything random in the run.")
 ]
 DeviceChoice = Annotated[Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")]
+OneDevice = Annotated[NamedDevice, typer.Option("--device", help="Where to compute.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and nothing else.")]
 
 DEFAULT_RUNS = Path("runs")

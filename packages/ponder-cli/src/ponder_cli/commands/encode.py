@@ -7,19 +7,18 @@ import typer
 
 from ponder_cli.commands.finetune import encoder_path
 from ponder_cli.consoles import results
-from ponder_cli.options import DEFAULT_RUNS, Device, Runs
+from ponder_cli.options import DEFAULT_RUNS, NamedDevice, OneDevice, Runs
 
 Scan = Annotated[Path, typer.Argument(metavar="SCAN", help="A coloured point cloud or mesh, e.g. scan.ply.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .npz file to write.")]
 Encoder = Annotated[str, typer.Option("--encoder", metavar="RUN|FILE", help="A run, or a checkpoint file.")]
-DeviceChoice = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 
 
 def encode(
     scan: Scan,
     output: Output,
     encoder: Encoder,
-    device: DeviceChoice = Device.auto,
+    device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Write per-point features of any coloured scan."""
