@@ -1,7 +1,8 @@
-"""Weights of the published PonderV2 models: their names, their layout, and which of our layers they belong to.
+"""Weights of the published PonderV2 models: their names, layout, and which of our layers they belong to.
 
 The published sparse kernels are stored ``[out, kx, ky, kz, in]``; ours are ``(kernel volume, in, out)``. The
-published 1x1 convolutions multiply by the stored numbers *read* as ``(in, out)``, which is not a transposition.
+published 1x1 convolutions multiply by the stored numbers *read* as ``(in, out)``, which is not a
+transposition.
 """
 
 import re
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 _NORM = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
-# Published name -> our name. Stages are counted from the finest in the published decoder, from the coarsest in ours.
+# Published name -> our name. Stages are counted from the finest in the published decoder, from the coarsest
+# in ours.
 _ENCODER_NAMES = {
     r"conv_input\.0\.weight": "stem.convolution.weight",
     rf"conv_input\.1\.{_NORM}": "stem.norm.{0}",
@@ -113,17 +115,28 @@ def published_sizes(state_dict: Mapping[str, Tensor]) -> PublishedSizes:
     """
     names = account_for_names(state_dict)
     if names.unknown:
-        raise ValueError(f"{len(names.unknown)} names are not of a published SparseUNet (v1m1): {_list(names.unknown)}")
-    stages = 1 + max((int(name.split(".")[1]) for name in names.encoder if name.startswith("down.")), default=-1)
-    telling = ["conv_input.0.weight", *(f"{side}.{s}.0.weight" for side in ("down", "up") for s in range(stages))]
+        raise ValueError(
+            f"{len(names.unknown)} names are not of a published SparseUNet (v1m1): {_list(names.unknown)}"
+        )
+    stages = 1 + max(
+        (int(name.split(".")[1]) for name in names.encoder if name.startswith("down.")), default=-1
+    )
+    telling = [
+        "conv_input.0.weight",
+        *(f"{side}.{s}.0.weight" for side in ("down", "up") for s in range(stages)),
+    ]
     telling += [f"{side}.{s}.block0.conv1.weight" for side in ("enc", "dec") for s in range(stages)]
     missing = [name for name in telling if name not in names.encoder]
     if missing or stages == 0:
-        raise ValueError(f"not a whole published SparseUNet (v1m1): {_list(missing or ['down.0.0.weight'])} missing")
+        raise ValueError(
+            f"not a whole published SparseUNet (v1m1): {_list(missing or ['down.0.0.weight'])} missing"
+        )
     shapes = {name: tuple(state_dict[names.encoder[name]].shape) for name in telling}
     wrong = [f"{name} {shape}" for name, shape in shapes.items() if len(shape) != 5]
     if wrong:
-        raise ValueError(f"weights of sparse kernels must have five axes [out, kx, ky, kz, in]: {_list(wrong)}")
+        raise ValueError(
+            f"weights of sparse kernels must have five axes [out, kx, ky, kz, in]: {_list(wrong)}"
+        )
 
     def blocks(side: str, stage: int) -> int:
         found = (re.match(rf"{side}\.{stage}\.block(\d+)\.", name) for name in names.encoder)
@@ -133,7 +146,10 @@ def published_sizes(state_dict: Mapping[str, Tensor]) -> PublishedSizes:
     return PublishedSizes(
         in_channels=shapes["conv_input.0.weight"][4],
         base_channels=shapes["conv_input.0.weight"][0],
-        channels=(*(shapes[f"down.{s}.0.weight"][0] for s in down), *(shapes[f"up.{s}.0.weight"][0] for s in up)),
+        channels=(
+            *(shapes[f"down.{s}.0.weight"][0] for s in down),
+            *(shapes[f"up.{s}.0.weight"][0] for s in up),
+        ),
         layers=(*(blocks("enc", s) for s in down), *(blocks("dec", s) for s in up)),
     )
 
@@ -142,12 +158,14 @@ def published_weights(state_dict: Mapping[str, Tensor], expected: Mapping[str, T
     """Rename and lay out a published encoder's tensors for a network whose ``state_dict()`` is ``expected``.
 
     Raises:
-        ValueError: names that are unknown, missing or not expected, or tensors of the wrong shape, all listed.
+        ValueError: names that are unknown, missing or not expected, or tensors of the wrong shape, all
+            listed.
     """
     names = account_for_names(state_dict)
     stages = len({name.split(".")[1] for name in expected if name.startswith("encoder.")})
     ours = {
-        our_name(name, stages): from_published_layout(name, state_dict[full]) for name, full in names.encoder.items()
+        our_name(name, stages): from_published_layout(name, state_dict[full])
+        for name, full in names.encoder.items()
     }
     problems = [
         *(f"{name} (unknown)" for name in names.unknown),

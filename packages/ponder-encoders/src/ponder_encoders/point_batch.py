@@ -30,11 +30,15 @@ class PointBatch:
             f"offsets {tuple(self.offsets.shape)}"
         )
         if self.grid_coord.ndim != 2 or self.grid_coord.shape[1] != 3 or self.features.ndim != 2:
-            raise ValueError(f"a PointBatch needs grid_coord (points, 3) and features (points, channels): {shapes}")
+            raise ValueError(
+                f"a PointBatch needs grid_coord (points, 3) and features (points, channels): {shapes}"
+            )
         if self.grid_coord.shape[0] != self.features.shape[0]:
             raise ValueError(f"grid_coord and features must have one row for each point: {shapes}")
         if self.offsets.ndim != 1 or self.offsets.shape[0] == 0:
             raise ValueError(f"offsets must hold the cumulative number of points of each scene: {shapes}")
         devices = {str(t.device) for t in (self.grid_coord, self.features, self.offsets)}
         if len(devices) > 1:
-            raise ValueError(f"grid_coord, features and offsets must lie on one device, not on {sorted(devices)}")
+            raise ValueError(
+                f"grid_coord, features and offsets must lie on one device, not on {sorted(devices)}"
+            )

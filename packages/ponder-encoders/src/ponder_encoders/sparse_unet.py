@@ -1,4 +1,4 @@
-"""SparseUNet: the sparse convolutional U-Net that PonderV2 pre-trains on indoor scenes (published as v1m1)."""
+"""SparseUNet: the sparse convolutional U-Net that PonderV2 pre-trains indoors (published as v1m1)."""
 
 from collections.abc import Mapping
 
@@ -18,17 +18,30 @@ from ponder_encoders.sparse.tensor import SparseTensor, order_cells
 class SparseUNetConfig(BaseModel):
     """Sizes of a :class:`SparseUNet`. The defaults are the published model, 39 million parameters.
 
-    ``channels`` and ``layers`` list the stages down and then up again, so both have an even length: with S stages,
-    ``channels[:S]`` are the encoder's, from fine to coarse, and ``channels[S:]`` the decoder's, from coarse to fine.
+    ``channels`` and ``layers`` list the stages down and then up again, so both have an even length: with S
+    stages, ``channels[:S]`` are the encoder's, from fine to coarse, and ``channels[S:]`` the decoder's,
+    from coarse to fine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    in_channels: PositiveInt = Field(6, description="channels of PointBatch.features")
-    base_channels: PositiveInt = Field(32, description="channels of the stem, at full resolution")
-    channels: tuple[PositiveInt, ...] = Field((32, 64, 128, 256, 256, 128, 96, 96), description="of each stage")
-    layers: tuple[PositiveInt, ...] = Field((2, 3, 4, 6, 2, 2, 2, 2), description="residual blocks of each stage")
-    backend: BackendName = Field("auto", description="what computes sparse convolutions; see available_backends()")
+    in_channels: PositiveInt = Field(default=6, description="channels of PointBatch.features")
+    base_channels: PositiveInt = Field(default=32, description="channels of the stem, at full resolution")
+    channels: tuple[PositiveInt, ...] = Field(
+        default=(32, 64, 128, 256, 256, 128, 96, 96), description="of each stage"
+    )
+    layers: tuple[PositiveInt, ...] = Field(
+        default=(2, 3, 4, 6, 2, 2, 2, 2), description="residual blocks of each stage"
+    )
+    norm_momentum: float = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="share of each batch in the running statistics; short runs want more than 0.01",
+    )
+    backend: BackendName = Field(
+        default="auto", description="what computes sparse convolutions; see available_backends()"
+    )
 
     @model_validator(mode="after")
     def _check_stages(self) -> "SparseUNetConfig":
@@ -83,7 +96,7 @@ class SparseUNetConfig(BaseModel):
 
 
 class ResidualBlock(nn.Module):
-    """Two submanifold convolutions around a shortcut; a linear layer fits the shortcut where channels change."""
+    """Two submanifold convolutions around a shortcut, which a linear layer fits where channels change."""
 
     def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -109,7 +122,9 @@ class ResidualBlock(nn.Module):
 
 
 def _blocks(inputs: int, outputs: int, count: int, generator: torch.Generator | None) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(inputs if i == 0 else outputs, outputs, generator) for i in range(count)))
+    return nn.Sequential(
+        *(ResidualBlock(inputs if i == 0 else outputs, outputs, generator) for i in range(count))
+    )
 
 
 class Stem(nn.Module):
@@ -129,7 +144,9 @@ class Stem(nn.Module):
 class EncoderStage(nn.Module):
     """Halve the resolution, then residual blocks."""
 
-    def __init__(self, inputs: int, outputs: int, layers: int, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, layers: int, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         self.down = StridedConv3d(inputs, outputs, generator=generator)
         self.norm = PointBatchNorm(outputs)
@@ -162,9 +179,9 @@ class DecoderStage(nn.Module):
 class SparseUNet(nn.Module):
     """Sparse convolutional U-Net over the occupied cells of packed scenes.
 
-    Structure and numbers are those of the published model: kernel-5 stem, encoder stages that halve the resolution
-    with kernel 2, decoder stages that invert it over the same cells and join the encoder's features.
-    Scenes of one batch never mix, except through batch normalisation in training.
+    Structure and numbers are those of the published model: kernel-5 stem, encoder stages that halve the
+    resolution with kernel 2, decoder stages that invert it over the same cells and join the encoder's
+    features. Scenes of one batch never mix, except through batch normalisation in training.
 
     Args:
         config: the sizes.
@@ -174,7 +191,9 @@ class SparseUNet(nn.Module):
         ValueError: the configured backend is not installed.
     """
 
-    def __init__(self, config: SparseUNetConfig | None = None, *, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, config: SparseUNetConfig | None = None, *, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         config = config if config is not None else SparseUNetConfig()
         check_backend(config.backend)
@@ -182,7 +201,9 @@ class SparseUNet(nn.Module):
         self.stem = Stem(config.in_channels, config.base_channels, generator)
         encoder_channels = (config.base_channels, *config.channels[: config.stages])
         self.encoder = nn.ModuleList(
-            EncoderStage(encoder_channels[stage], encoder_channels[stage + 1], config.layers[stage], generator)
+            EncoderStage(
+                encoder_channels[stage], encoder_channels[stage + 1], config.layers[stage], generator
+            )
             for stage in range(config.stages)
         )
         # The decoder runs from the coarsest stage to the finest, as its channels are listed.
@@ -197,6 +218,9 @@ class SparseUNet(nn.Module):
             )
             for step in range(config.stages)
         )
+        for module in self.modules():
+            if isinstance(module, PointBatchNorm):
+                module.momentum = config.norm_momentum
 
     @property
     def out_channels(self) -> int:
@@ -210,15 +234,17 @@ class SparseUNet(nn.Module):
             batch: packed points, at most one in a cell, in any order.
 
         Returns:
-            ``out_channels`` features for each point, in the order of the batch's rows. Gradients reach the batch's
-            features and all parameters.
+            ``out_channels`` features for each point, in the order of the batch's rows. Gradients reach the
+            batch's features and all parameters.
 
         Raises:
-            ValueError: no points, several points in one cell, cells out of range, or the wrong number of channels.
+            ValueError: no points, several points in one cell, cells out of range, or the wrong number of
+                channels.
         """
         if batch.features.shape[1] != self.config.in_channels:
             raise ValueError(
-                f"this SparseUNet reads {self.config.in_channels} channels, but features have {batch.features.shape[1]}"
+                f"this SparseUNet reads {self.config.in_channels} channels, "
+                f"but features have {batch.features.shape[1]}"
             )
         order = order_cells(batch)
         tensor = SparseTensor(
@@ -240,11 +266,14 @@ class SparseUNet(nn.Module):
         return tensor
 
     @classmethod
-    def from_published(cls, state_dict: Mapping[str, Tensor], *, backend: BackendName = "auto") -> "SparseUNet":
+    def from_published(
+        cls, state_dict: Mapping[str, Tensor], *, backend: BackendName = "auto"
+    ) -> "SparseUNet":
         """Build a network of the right sizes and load weights of the published v1m1 models.
 
         Args:
-            state_dict: published names, with or without ``module.`` and ``backbone.`` before them. What such a file
+            state_dict: published names, with or without ``module.`` and ``backbone.`` before them. What
+                such a file
                 holds beside the encoder (renderer, projection, heads) is left out.
             backend: of the new network's config.
 

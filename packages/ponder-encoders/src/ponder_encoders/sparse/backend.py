@@ -20,8 +20,8 @@ BackendName = Literal["auto", "torch", "numba", "spconv"]
 class SparseBackend(Protocol):
     """What computes the three kinds of sparse convolution. Same weights, same numbers, whichever it is.
 
-    Weights are ``(kernel volume, inputs, outputs)``, offsets numbered with x slowest and z fastest. Gradients reach
-    features and weights; second derivatives are not offered.
+    Weights are ``(kernel volume, inputs, outputs)``, offsets numbered with x slowest and z fastest.
+    Gradients reach features and weights; second derivatives are not offered.
     """
 
     name: str
@@ -36,13 +36,19 @@ class SparseBackend(Protocol):
         ...
 
     def down(
-        self, features: Float[Tensor, "fine inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "fine inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "coarse outputs"]:
         """``out[j] = sum_k features[child(j, k)] @ weight[k]``."""
         ...
 
     def up(
-        self, features: Float[Tensor, "coarse inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "coarse inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         ...
@@ -81,7 +87,8 @@ def _torch_status() -> BackendStatus:
 
 
 def _numba_status() -> BackendStatus:
-    # Numba's matrix products come from SciPy's BLAS, which threadpoolctl keeps to one thread inside a parallel loop.
+    # Numba's matrix products come from SciPy's BLAS, which threadpoolctl keeps to one thread inside a
+    # parallel loop.
     needed = ("numba", "scipy", "threadpoolctl")
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     reason = "fused kernels, about twice as fast as torch on CPU; float32 (float64 is left to torch)"
@@ -107,10 +114,10 @@ def _spconv_status() -> BackendStatus:
             devices=("cuda", "cpu"),
             reason="fastest on CUDA; runs on CPU for comparison",
         )
-    extra = "cu120] (Python <= 3.11) or pip install ponder-encoders[cu126"
-    reason = f"not installed: pip install ponder-encoders[{extra}] (Linux)"
+    install = "pip install ponder-encoders[cu120] (Python <= 3.11) or ponder-encoders[cu126], on Linux"
+    reason = f"not installed: {install}"
     if builds:
-        reason = f"the CPU build of spconv mixes up rows when it runs on several threads: pip install ponder-encoders[{extra}]"
+        reason = f"the CPU build of spconv mixes up rows when it runs on several threads: {install}"
     return BackendStatus(
         name="spconv", available=False, version=_version("spconv"), devices=("cuda", "cpu"), reason=reason
     )

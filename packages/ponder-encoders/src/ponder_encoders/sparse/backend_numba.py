@@ -1,4 +1,4 @@
-"""Sparse convolutions on CPU by fused Numba kernels (extra ``cpu``): float32, about twice as fast as PyTorch."""
+"""Sparse convolutions on CPU by fused Numba kernels (extra ``cpu``), in float32."""
 
 import threading
 from collections.abc import Iterator
@@ -18,6 +18,9 @@ from ponder_encoders.sparse import numba_kernels
 from ponder_encoders.sparse.backend_torch import TorchBackend
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
 
+# Too few channels for many small products: PyTorch's columns are faster (the stem).
+_NARROW = 8
+
 # Numba's parallel loops may not be entered from two Python threads at once on every threading layer.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -30,19 +33,23 @@ def _blas() -> ThreadpoolController:
 @contextmanager
 def _parallel_kernel() -> Iterator[int]:
     """As many threads as PyTorch uses, each with a BLAS of one thread; yields their number."""
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    of_torch = torch.get_num_threads()
+    threads = min(of_torch, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     with _ONE_AT_A_TIME, _blas().limit(limits=1):
-        before = numba.get_num_threads()
+        of_numba = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
             yield threads
         finally:
-            numba.set_num_threads(before)
+            numba.set_num_threads(of_numba)
+            # Numba and PyTorch share one OpenMP runtime, and numba sets its number of threads when it starts.
+            if torch.get_num_threads() != of_torch:
+                torch.set_num_threads(of_torch)
 
 
-def block_size(inputs: int, outputs: int) -> int:
-    """Cells to work on at a time, so that a block's rows stay in cache."""
-    return 256 if max(inputs, outputs) < 128 else 128
+def block_size(cells: int, threads: int) -> int:
+    """Cells to work on at a time: many for long products, few enough that every thread finds some blocks."""
+    return max(64, min(512, -(-cells // (4 * threads))))
 
 
 class SubmanifoldFunction(torch.autograd.Function):
@@ -55,8 +62,8 @@ class SubmanifoldFunction(torch.autograd.Function):
         ctx.save_for_backward(features, weight)
         ctx.neighbours = neighbours
         result = features.new_empty(features.shape[0], weight.shape[2])
-        block = block_size(weight.shape[1], weight.shape[2])
-        with _parallel_kernel():
+        with _parallel_kernel() as threads:
+            block = block_size(features.shape[0], threads)
             numba_kernels.forward(
                 features.numpy(), weight.numpy(), neighbours.rows.numpy(), block, result.numpy()
             )
@@ -64,33 +71,36 @@ class SubmanifoldFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         """Gather the gradient once, for features and weight."""
         features, weight = ctx.saved_tensors
         volume, inputs, outputs = weight.shape
         rows = ctx.neighbours.rows
-        block = block_size(inputs, outputs)
-        to_features = torch.empty_like(features) if ctx.needs_input_grad[0] else features.new_empty(0, inputs)
+        needs_features, needs_weight = ctx.needs_input_grad[:2]
+        to_features = torch.empty_like(features) if needs_features else features.new_empty(0, inputs)
         with _parallel_kernel() as threads:
+            block = block_size(rows.shape[0], threads)
             parts = min(threads, -(-rows.shape[0] // block))
-            to_weight = features.new_zeros(parts, volume, inputs, outputs)
+            to_weight = features.new_zeros(parts, volume if needs_weight else 0, inputs, outputs)
             numba_kernels.backward(
                 gradient.contiguous().numpy(),
                 features.numpy(),
                 weight.transpose(1, 2).contiguous().numpy(),
                 rows.numpy(),
                 block,
-                ctx.needs_input_grad[0],
+                (needs_features, needs_weight),
                 to_features.numpy(),
                 to_weight.numpy(),
             )
-        return to_features if ctx.needs_input_grad[0] else None, to_weight.sum(0), None
+        return to_features if needs_features else None, to_weight.sum(0) if needs_weight else None, None
 
 
 class NumbaBackend:
     """Fused kernels for submanifold convolutions; the others are already single multiplications in PyTorch.
 
-    Computes in float32, also under autocast. What is float64 is left to the PyTorch backend.
+    Computes in float32, also under autocast. What is float64, or has very few channels, is left to PyTorch.
     """
 
     name = "numba"
@@ -105,18 +115,24 @@ class NumbaBackend:
         neighbours: NeighbourTable,
     ) -> Float[Tensor, "cells outputs"]:
         """``out[i] = sum_k features[neighbour(i, k)] @ weight[k]``."""
-        if features.dtype == torch.float64:
+        if features.dtype == torch.float64 or weight.shape[1] <= _NARROW:
             return self._torch.submanifold(features, weight, neighbours)
         return SubmanifoldFunction.apply(features.float(), weight.float(), neighbours)  # type: ignore[no-any-return]
 
     def down(
-        self, features: Float[Tensor, "fine inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "fine inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "coarse outputs"]:
         """``out[j] = sum_k features[child(j, k)] @ weight[k]``."""
         return self._torch.down(features, weight, table)
 
     def up(
-        self, features: Float[Tensor, "coarse inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "coarse inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         return self._torch.up(features, weight, table)

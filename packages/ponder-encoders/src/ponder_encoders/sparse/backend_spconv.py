@@ -45,11 +45,15 @@ class SubmanifoldFunction(torch.autograd.Function):
         ctx.neighbours = neighbours
         pairs, counts = neighbours.padded_pairs
         # The pairs are submanifold (subm=True), not to be inverted.
-        return ops.indice_conv(features, kernels, pairs, counts, features.shape[0], False, True, ConvAlgo.Native)
+        return ops.indice_conv(
+            features, kernels, pairs, counts, features.shape[0], False, True, ConvAlgo.Native
+        )
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
         """Gradients of features and kernels."""
         features, kernels = ctx.saved_tensors
         pairs, counts = ctx.neighbours.padded_pairs
@@ -62,7 +66,8 @@ class SubmanifoldFunction(torch.autograd.Function):
 class SpconvBackend:
     """spconv for submanifold convolutions, on CUDA and (for comparison) on CPU.
 
-    Computes in float16 on CUDA where the features are that, in float32 otherwise. What is float64 is left to PyTorch.
+    Computes in float16 on CUDA where the features are that, in float32 otherwise. What is float64 is left
+    to PyTorch.
     """
 
     name = "spconv"
@@ -87,13 +92,19 @@ class SpconvBackend:
             return SubmanifoldFunction.apply(features.to(dtype), kernels.to(dtype), neighbours)  # type: ignore[no-any-return]
 
     def down(
-        self, features: Float[Tensor, "fine inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "fine inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "coarse outputs"]:
         """``out[j] = sum_k features[child(j, k)] @ weight[k]``."""
         return self._torch.down(features, weight, table)
 
     def up(
-        self, features: Float[Tensor, "coarse inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
+        self,
+        features: Float[Tensor, "coarse inputs"],
+        weight: Float[Tensor, "8 inputs outputs"],
+        table: ChildTable,
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         return self._torch.up(features, weight, table)

@@ -28,7 +28,9 @@ class SparseConvolution(nn.Module):
     ) -> None:
         super().__init__()
         if inputs < 1 or outputs < 1:
-            raise ValueError(f"a convolution needs at least one channel in and out, not {inputs} and {outputs}")
+            raise ValueError(
+                f"a convolution needs at least one channel in and out, not {inputs} and {outputs}"
+            )
         self.inputs, self.outputs, self.kernel_size = inputs, outputs, kernel_size
         volume = kernel_size**3
         self.weight = nn.Parameter(torch.empty(volume, inputs, outputs))
@@ -62,7 +64,7 @@ class SubmanifoldConv3d(SparseConvolution):
     ) -> None:
         if kernel_size % 2 == 0 or not 1 <= kernel_size <= 2 * REACH + 1:
             raise ValueError(
-                f"a submanifold convolution needs an odd kernel size of 1 to {2 * REACH + 1}, not {kernel_size}"
+                f"a submanifold convolution needs an odd kernel size up to {2 * REACH + 1}, not {kernel_size}"
             )
         super().__init__(inputs, outputs, kernel_size=kernel_size, bias=bias, generator=generator)
 
@@ -86,11 +88,13 @@ class StridedConv3d(SparseConvolution):
     def forward(self, tensor: SparseTensor) -> SparseTensor:
         """Convolve to the next coarser cells."""
         features = tensor.backend.down(tensor.features, self.weight, tensor.cells.children())
-        return SparseTensor(features=self.add_bias(features), cells=tensor.cells.coarser(), backend=tensor.backend)
+        return SparseTensor(
+            features=self.add_bias(features), cells=tensor.cells.coarser(), backend=tensor.backend
+        )
 
 
 class InverseConv3d(SparseConvolution):
-    """The way back of :class:`StridedConv3d`, over the same rulebook: outputs are the cells it started from."""
+    """The way back of :class:`StridedConv3d`, over the same rulebook, to the cells that it came from."""
 
     def __init__(
         self, inputs: int, outputs: int, *, bias: bool = False, generator: torch.Generator | None = None
@@ -105,8 +109,8 @@ class InverseConv3d(SparseConvolution):
         """
         if finer.coarser() is not tensor.cells:
             raise ValueError(
-                f"the tensor's {len(tensor.cells)} cells are not the coarser ones of the {len(finer)} cells asked for: "
-                "pass the cells that the strided convolution started from"
+                f"the tensor's {len(tensor.cells)} cells are not the coarser ones of the {len(finer)} cells "
+                "asked for: pass the cells that the strided convolution started from"
             )
         features = tensor.backend.up(tensor.features, self.weight, finer.children())
         return SparseTensor(features=self.add_bias(features), cells=finer, backend=tensor.backend)

@@ -1,7 +1,8 @@
 """Occupied cells as int64 keys: scene, x, y and z packed so that sorting the keys sorts the cells.
 
-Scene is the slowest part and z the fastest, so a step of one cell along an axis is the addition of a constant,
-and the cells of one z-column lie next to each other. Both are what makes neighbour tables cheap to build.
+Scene is the slowest part and z the fastest, so a step of one cell along an axis is the addition of a
+constant, and the cells of one z-column lie next to each other. Both are what makes neighbour tables cheap
+to build.
 """
 
 import torch
@@ -42,10 +43,14 @@ def check_range(coordinates: Int[Tensor, "cells 3"], scenes: int) -> None:
     """Raise ``ValueError`` with the extents where cells or scenes do not fit into a key."""
     lowest, highest = coordinates.amin(dim=0).tolist(), coordinates.amax(dim=0).tolist()
     if min(lowest) < -LARGEST_COORDINATE or max(highest) > LARGEST_COORDINATE:
-        extents = ", ".join(f"{axis} {low}..{high}" for axis, low, high in zip("xyz", lowest, highest, strict=True))
+        extents = ", ".join(
+            f"{axis} {low}..{high}" for axis, low, high in zip("xyz", lowest, highest, strict=True)
+        )
         raise ValueError(
-            f"grid_coord spans {extents}, but cells must lie within -{LARGEST_COORDINATE}..{LARGEST_COORDINATE}: "
-            "subtract each scene's minimum, or use larger cells"
+            f"grid_coord spans {extents}, but cells must lie within "
+            f"-{LARGEST_COORDINATE}..{LARGEST_COORDINATE}: subtract each scene's minimum, or use larger cells"
         )
     if scenes > LARGEST_SCENE + 1:
-        raise ValueError(f"a batch holds at most {LARGEST_SCENE + 1} scenes, not {scenes}: use smaller batches")
+        raise ValueError(
+            f"a batch holds at most {LARGEST_SCENE + 1} scenes, not {scenes}: use smaller batches"
+        )

@@ -1,7 +1,8 @@
 """Fused CPU kernels of submanifold convolution: gather, multiply and add, block by block, in cache.
 
-Kept apart because importing it imports numba. ``no_type_check`` keeps run-time type checkers, which wrap functions,
-away from what numba must compile. Rows are float32 and contiguous; missing neighbours hold the number of cells.
+Kept apart because importing it imports numba. ``no_type_check`` keeps run-time type checkers, which wrap
+functions, away from what numba must compile. Rows are float32 and contiguous; missing neighbours hold the
+number of cells.
 """
 
 from typing import no_type_check
@@ -25,6 +26,15 @@ def _gather(source, neighbours, offset, start, stop, buffer, positions):
     return count
 
 
+@njit(cache=True, inline="always")
+@no_type_check
+def _add_rows(rows, positions, count, result):
+    for entry in range(count):
+        cell = positions[entry]
+        for channel in range(rows.shape[1]):
+            result[cell, channel] += rows[entry, channel]
+
+
 @njit(parallel=True, fastmath=True, cache=True)
 @no_type_check
 def forward(features, weight, neighbours, block, result):
@@ -45,19 +55,17 @@ def forward(features, weight, neighbours, block, result):
             if count == 0:
                 continue
             np.dot(gathered[:count], weight[offset], product[:count])
-            for entry in range(count):
-                cell = positions[entry]
-                for channel in range(outputs):
-                    result[cell, channel] += product[entry, channel]
+            _add_rows(product, positions, count, result)
 
 
 @njit(parallel=True, fastmath=True, cache=True)
 @no_type_check
-def backward(gradient, features, weight_transposed, neighbours, block, needs_features, to_features, to_weight):
+def backward(gradient, features, weight_transposed, neighbours, block, needs, to_features, to_weight):
     """Gradients of :func:`forward`, from one gather of the output's gradient.
 
-    By the kernel's point symmetry, cell ``i`` is the neighbour at the mirrored offset of its own neighbour at ``k``:
-    so what cell ``i`` receives is again a sum over its neighbours, and no two threads add to the same row.
+    By the kernel's point symmetry, cell ``i`` is the neighbour at the mirrored offset of its own neighbour
+    at ``k``: so what cell ``i`` receives is again a sum over its neighbours, and no two threads add to the
+    same row.
 
     Args:
         gradient: of the result.
@@ -65,9 +73,10 @@ def backward(gradient, features, weight_transposed, neighbours, block, needs_fea
         weight_transposed: ``weight[k].T`` for each offset.
         neighbours: the forward pass's table.
         block: cells worked on at a time.
-        needs_features: whether to fill ``to_features``.
+        needs: whether to fill ``to_features``, and ``to_weight``.
         to_features: receives the gradient of the features.
-        to_weight: zeros ``(parts, volume, inputs, outputs)``: one sum for each thread, to be added up afterwards.
+        to_weight: zeros ``(parts, volume, inputs, outputs)``: one sum for each thread, to be added up
+            afterwards.
     """
     cells, volume = neighbours.shape
     inputs, outputs = features.shape[1], gradient.shape[1]
@@ -80,23 +89,22 @@ def backward(gradient, features, weight_transposed, neighbours, block, needs_fea
         positions = np.empty(block, np.int32)
         for index in range(part * blocks // parts, (part + 1) * blocks // parts):
             start, stop = index * block, min(cells, (index + 1) * block)
-            if needs_features:
+            if needs[0]:
                 to_features[start:stop] = 0
             for offset in range(volume):
                 mirrored = volume - 1 - offset
                 count = _gather(gradient, neighbours, offset, start, stop, gathered, positions)
                 if count == 0:
                     continue
-                if needs_features:
+                if needs[0]:
                     np.dot(gathered[:count], weight_transposed[mirrored], product[:count])
-                for entry in range(count):
-                    cell = positions[entry]
-                    for channel in range(inputs):
-                        own[entry, channel] = features[cell, channel]
-                    if needs_features:
+                    _add_rows(product, positions, count, to_features)
+                if needs[1]:
+                    for entry in range(count):
+                        cell = positions[entry]
                         for channel in range(inputs):
-                            to_features[cell, channel] += product[entry, channel]
-                np.dot(own[:count].T, gathered[:count], outer)
-                for row in range(inputs):
-                    for channel in range(outputs):
-                        to_weight[part, mirrored, row, channel] += outer[row, channel]
+                            own[entry, channel] = features[cell, channel]
+                    np.dot(own[:count].T, gathered[:count], outer)
+                    for row in range(inputs):
+                        for channel in range(outputs):
+                            to_weight[part, mirrored, row, channel] += outer[row, channel]

@@ -94,7 +94,9 @@ def scene_of_points(offsets: Int[Tensor, " batch"], points: int) -> Int64[Tensor
     values = offsets.tolist()
     if values[-1] != points or any(b < a for a, b in zip([0, *values], values, strict=False)):
         shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
-        raise ValueError(f"offsets must rise to the number of points, {points}, and never fall, but are {shown}")
+        raise ValueError(
+            f"offsets must rise to the number of points, {points}, and never fall, but are {shown}"
+        )
     return torch.repeat_interleave(torch.arange(len(values), device=offsets.device), counts)
 
 
@@ -106,7 +108,9 @@ def order_cells(batch: PointBatch) -> CellOrder:
     """
     points = batch.grid_coord.shape[0]
     if points == 0:
-        raise ValueError(f"the batch has no points (offsets {batch.offsets.tolist()}): drop empty batches before")
+        raise ValueError(
+            f"the batch has no points (offsets {batch.offsets.tolist()}): drop empty batches before"
+        )
     scene = scene_of_points(batch.offsets, points)
     check_range(batch.grid_coord, batch.offsets.shape[0])
     keys, order = torch.sort(pack_keys(scene, batch.grid_coord))
