@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
 BackendName = Literal["auto", "torch", "numba", "spconv"]
 
 
+@runtime_checkable
 class SparseBackend(Protocol):
     """What computes the three kinds of sparse convolution. Same weights, same numbers, whichever it is.
 
