@@ -43,10 +43,21 @@ class BoxOfPoints:
         )
 
 
-def sequence(batch_size: int = 2, steps: int = 8, seed: int = 3, rank: int = 0, world_size: int = 1) -> BatchSequence:
-    sample = SampleConfig(grid_size=0.1, masking=MaskingConfig(kind="random", ratio=0.5), views_per_scene=1, rays_per_view=5)
+def sequence(
+    batch_size: int = 2, steps: int = 8, seed: int = 3, rank: int = 0, world_size: int = 1
+) -> BatchSequence:
+    sample = SampleConfig(
+        grid_size=0.1, masking=MaskingConfig(kind="random", ratio=0.5), views_per_scene=1, rays_per_view=5
+    )
     return BatchSequence(
-        BoxOfPoints(), sample, batch_size=batch_size, steps=steps, seed=seed, rays=True, rank=rank, world_size=world_size
+        BoxOfPoints(),
+        sample,
+        batch_size=batch_size,
+        steps=steps,
+        seed=seed,
+        rays=True,
+        rank=rank,
+        world_size=world_size,
     )
 
 
@@ -77,7 +88,11 @@ def test_a_loader_starts_anywhere():
 
 
 def test_workers_change_nothing():
-    for a, b in zip(load_batches(sequence(), first=0, workers=2), load_batches(sequence(), first=0, workers=0), strict=True):
+    for a, b in zip(
+        load_batches(sequence(), first=0, workers=2),
+        load_batches(sequence(), first=0, workers=0),
+        strict=True,
+    ):
         assert_same(a, b)
 
 
@@ -92,7 +107,8 @@ def test_an_epoch_visits_every_scene_once():
 def test_processes_share_the_positions_of_one():
     one = [sequence(batch_size=4)[step].names for step in range(4)]
     two = [
-        sequence(batch_size=2, rank=0, world_size=2)[step].names + sequence(batch_size=2, rank=1, world_size=2)[step].names
+        sequence(batch_size=2, rank=0, world_size=2)[step].names
+        + sequence(batch_size=2, rank=1, world_size=2)[step].names
         for step in range(4)
     ]
     assert one == two

@@ -33,13 +33,19 @@ def step(model, optimizer, schedule, seed: int) -> float:
     loss.backward()
     optimizer.step()
     schedule.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def save(folder, learner_parts, steps: int, keep: int = 2):
     model, optimizer, schedule = learner_parts
     return save_checkpoint(
-        folder, step=steps, model=model, optimizer=optimizer, schedule=schedule, recipe=get_recipe("rooms"), keep=keep
+        folder,
+        step=steps,
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        recipe=get_recipe("rooms"),
+        keep=keep,
     )
 
 

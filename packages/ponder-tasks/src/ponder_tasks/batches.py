@@ -69,5 +69,7 @@ def load_batches(sequence: BatchSequence, *, first: int, workers: int) -> DataLo
         sampler=range(first, len(sequence)),
         num_workers=workers,
         persistent_workers=False,
-        multiprocessing_context="fork" if workers and torch.multiprocessing.get_all_start_methods()[0] == "fork" else None,
+        multiprocessing_context="fork"
+        if workers and torch.multiprocessing.get_all_start_methods()[0] == "fork"
+        else None,
     )

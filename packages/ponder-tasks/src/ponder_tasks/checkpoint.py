@@ -58,7 +58,9 @@ def save_checkpoint(
     save_file(tensors, aside / WEIGHTS, metadata={"recipe": recipe.model_dump_json()})
     torch.save({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, aside / STATE)
     sizes = {name: (aside / name).stat().st_size for name in (WEIGHTS, STATE)}
-    (aside / MANIFEST).write_text(json.dumps({"step": step, "sizes": sizes}, indent=2) + "\n", encoding="utf-8")
+    (aside / MANIFEST).write_text(
+        json.dumps({"step": step, "sizes": sizes}, indent=2) + "\n", encoding="utf-8"
+    )
     for path in aside.iterdir():
         _flush(path)
     shutil.rmtree(final, ignore_errors=True)
@@ -95,7 +97,9 @@ def load_training_state(path: Path, *, model: nn.Module, optimizer: Optimizer, s
     weights = load_weights(path / WEIGHTS)
     missing, unexpected = model.load_state_dict(dict(weights.tensors), strict=False)
     if missing or unexpected:
-        raise ValueError(f"{path}: the weights do not fit the model of the recipe (missing {missing}, unknown {unexpected})")
+        raise ValueError(
+            f"{path}: the weights do not fit the model of the recipe (missing {missing}, unknown {unexpected})"
+        )
     state = torch.load(path / STATE, map_location="cpu", weights_only=True)
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
@@ -119,7 +123,9 @@ def load_weights(path: Path) -> Weights:
             "copy it again or use an earlier checkpoint"
         ) from error
     if "recipe" not in metadata:
-        raise ValueError(f"checkpoint {file} carries no recipe, so it was not written by ponder; give a run or its checkpoint")
+        raise ValueError(
+            f"checkpoint {file} carries no recipe, so it was not written by ponder; give a run or its checkpoint"
+        )
     try:
         recipe = TypeAdapter(Recipe).validate_json(metadata["recipe"])
     except ValidationError as error:

@@ -26,7 +26,15 @@ class Finding:
 
 def examine(folder: Path = Path()) -> tuple[Finding, ...]:
     """Look at Python, torch, the devices, the sparse convolution backends, and the free space at ``folder``."""
-    findings = [_python(), *_packages(), _device(), *_backends(), _compositing(), _memory_allocator(), _disk(folder)]
+    findings = [
+        _python(),
+        *_packages(),
+        _device(),
+        *_backends(),
+        _compositing(),
+        _memory_allocator(),
+        _disk(folder),
+    ]
     return tuple(findings)
 
 
@@ -42,7 +50,9 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     return [
-        Finding(name=name, state="ok", detail=version) for name, version in installed_versions() if name != "python"
+        Finding(name=name, state="ok", detail=version)
+        for name, version in installed_versions()
+        if name != "python"
     ]
 
 
@@ -78,7 +88,9 @@ def _backends() -> list[Finding]:
 
 def _compositing() -> Finding:
     extension = torch.cuda.is_available()
-    detail = "nerfacc's dense functions" if not extension else "nerfacc, with its CUDA kernels where they compile"
+    detail = (
+        "nerfacc's dense functions" if not extension else "nerfacc, with its CUDA kernels where they compile"
+    )
     return Finding(name="compositing", state="ok", detail=detail)
 
 
@@ -88,7 +100,9 @@ def _memory_allocator() -> Finding:
         name="huge pages",
         state="ok" if tuned else "warning",
         detail="THP_MEM_ALLOC_ENABLE=1" if tuned else "THP_MEM_ALLOC_ENABLE is not set",
-        advice="" if tuned else "set THP_MEM_ALLOC_ENABLE=1 before torch is imported: large tensors cost less",
+        advice=""
+        if tuned
+        else "set THP_MEM_ALLOC_ENABLE=1 before torch is imported: large tensors cost less",
     )
 
 

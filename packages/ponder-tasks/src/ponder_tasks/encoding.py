@@ -51,7 +51,7 @@ def encode_scene(encoder: SparseUNet, scene: Scene, grid_size: float) -> Encoded
 
 
 def encode_scan(scan: Path, encoder_source: Path, output: Path, *, device: str = "cpu") -> Encoding:
-    """Read a scan, encode it and write ``output`` (npz: ``coord``, ``color``, ``normal``, ``feature``, one row a point).
+    """Read a scan, encode it, write ``output`` (npz: ``coord``, ``color``, ``normal``, ``feature``; one row a point).
 
     Raises:
         ValueError: when the scan or the encoder cannot be read, or ``output`` does not end in ``.npz``.

@@ -18,7 +18,9 @@ class OptimizerConfig(BaseModel):
     learning_rate: PositiveFloat = Field(default=2e-3, description="peak of the cycle")
     weight_decay: float = Field(default=1e-2, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
-    warmup_fraction: float = Field(default=0.05, gt=0, lt=1, description="share of the steps that climb to the peak")
+    warmup_fraction: float = Field(
+        default=0.05, gt=0, lt=1, description="share of the steps that climb to the peak"
+    )
     initial_divisor: PositiveFloat = Field(default=10.0, description="peak / first learning rate")
     final_divisor: PositiveFloat = Field(default=1e4, description="first / last learning rate")
 

@@ -26,7 +26,9 @@ def apply_overrides(recipe: RecipeType, assignments: Iterable[str]) -> RecipeTyp
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise ValueError(f"--set {assignment!r} has no '='; write it as key=value, e.g. trainer.steps=100")
+            raise ValueError(
+                f"--set {assignment!r} has no '='; write it as key=value, e.g. trainer.steps=100"
+            )
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:

@@ -82,7 +82,8 @@ class SegmentRecipe(BaseModel):
     sample: SampleConfig
     encoder: SparseUNetConfig
     encoder_source: str = Field(
-        default="scratch", description="'scratch', or a run folder, checkpoint folder or model.safetensors file"
+        default="scratch",
+        description="'scratch', or a run folder, checkpoint folder or model.safetensors file",
     )
     freeze_encoder: bool = Field(default=False, description="train only the head: a linear probe")
     losses: SegmentationLossConfig = SegmentationLossConfig()

@@ -63,7 +63,9 @@ class RunFolder:
             ValueError: when ``path`` exists and holds something.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ValueError(f"{path} exists already; choose another --name, or continue it with --resume {path}")
+            raise ValueError(
+                f"{path} exists already; choose another --name, or continue it with --resume {path}"
+            )
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
         folder.checkpoints.mkdir()
@@ -87,7 +89,9 @@ class RunFolder:
         if not path.is_dir():
             raise ValueError(f"{path} is not a folder; give the folder of a run, such as runs/rooms-1")
         if not (path / "recipe.yaml").is_file():
-            raise ValueError(f"{path} is no run: it has no recipe.yaml; give the folder of a run, such as runs/rooms-1")
+            raise ValueError(
+                f"{path} is no run: it has no recipe.yaml; give the folder of a run, such as runs/rooms-1"
+            )
         return cls(path)
 
     @property
@@ -127,7 +131,11 @@ class RunFolder:
     def command(self) -> str:
         """Return the command that made the run."""
         about = self.path / "run.json"
-        return json.loads(about.read_text(encoding="utf-8"))["command"] if about.is_file() else " ".join(sys.argv)
+        return (
+            json.loads(about.read_text(encoding="utf-8"))["command"]
+            if about.is_file()
+            else " ".join(sys.argv)
+        )
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Append one record to ``metrics.jsonl``."""

@@ -7,7 +7,7 @@ steps as one that was never stopped.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 from ponder_data import Batch
 from ponder_render import Losses, LossTerm
-
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -41,9 +40,15 @@ from ponder_tasks.run_folder import RunFolder
 class Task(Protocol):
     """What the trainer needs to know of a task."""
 
-    recipe: Recipe
-    model: nn.Module
-    """Its ``forward(batch, generator)`` returns ``ponder_render.Losses``."""
+    @property
+    def recipe(self) -> Recipe:
+        """The complete recipe."""
+        ...
+
+    @property
+    def model(self) -> nn.Module:
+        """Its ``forward(batch, generator)`` returns ``ponder_render.Losses``."""
+        ...
 
     def train_scenes(self) -> int:
         """Return the number of training scenes."""
@@ -102,7 +107,8 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     The folder is made only once the task's first batch was built, so bad input leaves nothing behind.
 
     Raises:
-        ValueError: for bad input, a run folder that exists (or, with ``resume``, does not), or a loss that is not finite.
+        ValueError: for bad input, a run folder that exists already (or, with ``resume``, does not), or a
+            loss that is not finite.
     """
     config = task.recipe.trainer
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices)
@@ -151,6 +157,7 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
     """
     fabric, config, started = learner.fabric, learner.config, time.monotonic()
     points = rays = 0
+    taken: list[Losses] = []
     learner.optimizer.zero_grad(set_to_none=True)
     for part in range(config.accumulate):
         batch = next(batches).to(fabric.device)
@@ -161,17 +168,18 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
             losses = Losses(terms=tuple(LossTerm(name=n, value=v, weight=w) for n, v, w in terms))
             check_finite(losses, step)
             fabric.backward(losses.total / config.accumulate)
+        taken.append(losses)
         points += batch.coord.shape[0]
         rays += len(batch.rays) if batch.rays else 0
     gradient_norm = _clip(learner, step)
-    learning_rate = learner.schedule.get_last_lr()[0]
+    learning_rate = float(learner.schedule.get_last_lr()[0])
     learner.optimizer.step()
     learner.schedule.step()
     seconds = (time.monotonic() - started) / fabric.world_size
     return StepReport(
         step=step + 1,
-        total=float(losses.total.detach()),
-        losses=tuple((name, float(value)) for name, value in losses.named().items()),
+        total=sum(float(losses.total.detach()) for losses in taken) / len(taken),
+        losses=mean_losses(taken),
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
         points_per_second=points / seconds,
@@ -179,12 +187,20 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
     )
 
 
+def mean_losses(taken: Sequence[Losses]) -> tuple[tuple[str, float], ...]:
+    """Return each term's unweighted mean over the batches of a step."""
+    named = [losses.named() for losses in taken]
+    return tuple((name, sum(values[name] for values in named) / len(named)) for name in named[0])
+
+
 def check_finite(losses: Losses, step: int) -> None:
     """Raise a ``ValueError`` that names the step and every loss term that is not finite."""
     try:
         losses.check_finite()
     except FloatingPointError as error:
-        raise ValueError(f"step {step + 1}: {error}; the run can go on from its last checkpoint with --resume") from error
+        raise ValueError(
+            f"step {step + 1}: {error}; the run can go on from its last checkpoint with --resume"
+        ) from error
 
 
 def _clip(learner: Learner, step: int) -> float:
@@ -204,7 +220,9 @@ def _learner(task: Task, fabric: Fabric) -> Learner:
     optimizer = build_optimizer(task.model.parameters(), task.recipe.optimizer)
     model, wrapped = fabric.setup(LossTuples(task.model), optimizer)
     schedule = build_schedule(optimizer, task.recipe.optimizer, task.recipe.trainer.steps)
-    return Learner(fabric=fabric, model=model, optimizer=wrapped, schedule=schedule, config=task.recipe.trainer)
+    return Learner(
+        fabric=fabric, model=model, optimizer=wrapped, schedule=schedule, config=task.recipe.trainer
+    )
 
 
 def _open_folder(

@@ -48,6 +48,4 @@ def whole_scene(scene: Scene, grid_size: float) -> WholeScene:
     sample = Sample(
         scene=sampled, lower=centred.coord.amin(dim=0), upper=centred.coord.amax(dim=0), rays=None
     )
-    return WholeScene(
-        scene=centred, batch=collate([sample]), input_color=sampled.color, inverse=kept.inverse
-    )
+    return WholeScene(scene=centred, batch=collate([sample]), input_color=sampled.color, inverse=kept.inverse)

@@ -2,7 +2,7 @@
 
 from ponder_data import Scenes
 
-from ponder_tasks.metrics.rendering import RenderingAccumulator, RenderingMetrics, ViewRendering, measure_view
+from ponder_tasks.metrics.rendering import RenderingAccumulator, RenderingMetrics
 from ponder_tasks.pretrain.held_out import RenderedView, encode_room, evaluation_scenes, render_view
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import RenderingEvaluationConfig
@@ -20,13 +20,13 @@ def measure_rendering(
     for scene in evaluation_scenes(scenes, config):
         room = encode_room(model, scene, grid_size)
         for view in room.scene.held_out_views[: config.views_per_scene]:
-            accumulator.add(measure_rendered(render_view(model, room, view, config.pixel_stride)))
+            add_view(accumulator, render_view(model, room, view, config.pixel_stride))
     return accumulator.metrics()
 
 
-def measure_rendered(rendered: RenderedView) -> ViewRendering:
-    """Return the figures of one rendered view."""
-    return measure_view(
+def add_view(accumulator: RenderingAccumulator, rendered: RenderedView) -> None:
+    """Add the figures of one rendered view."""
+    accumulator.add(
         rendered_color=rendered.color,
         real_color=rendered.view.color,
         rendered_depth=rendered.depth,

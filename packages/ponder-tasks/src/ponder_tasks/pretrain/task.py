@@ -8,13 +8,13 @@ from ponder_encoders.sparse.backend import choose_backend
 from ponder_tasks.batches import BatchSequence
 from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
 from ponder_tasks.metrics.rendering import RenderingAccumulator
-from ponder_tasks.pretrain.evaluation import measure_rendered, measure_rendering
+from ponder_tasks.pretrain.evaluation import add_view, measure_rendering
 from ponder_tasks.pretrain.held_out import encode_room, evaluation_scenes, render_view
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.pretrain.pictures import room_pictures, view_pictures
 from ponder_tasks.recipe import PretrainRecipe
-from ponder_tasks.run_report import write_run_report
 from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.run_report import write_run_report
 from ponder_tasks.scene_sources import open_scenes
 from ponder_tasks.trainer import train
 
@@ -74,7 +74,7 @@ class PretrainTask:
             rooms.append(room_pictures(room))
             for view in room.scene.held_out_views[: self.recipe.evaluation.views_per_scene]:
                 rendered = render_view(self.model, room, view, self.recipe.evaluation.pixel_stride)
-                accumulator.add(measure_rendered(rendered))
+                add_view(accumulator, rendered)
                 views.append(view_pictures(rendered))
         measurements = accumulator.metrics().measurements()
         write_run_report(

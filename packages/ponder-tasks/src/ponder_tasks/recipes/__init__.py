@@ -36,5 +36,7 @@ def get_recipe(name: str) -> PretrainRecipe | SegmentRecipe:
     made = {recipe.name: recipe for recipe in (make() for make in RECIPES)}
     if name not in made:
         near = difflib.get_close_matches(name, made, n=1, cutoff=0.0)
-        raise ValueError(f"there is no recipe {name!r}; the nearest is {near[0]!r}, and there are: {', '.join(made)}")
+        raise ValueError(
+            f"there is no recipe {name!r}; the nearest is {near[0]!r}, and there are: {', '.join(made)}"
+        )
     return made[name]

@@ -1,5 +1,7 @@
 """``rgbd``: pre-training on a folder of posed RGB-D frames."""
 
+from typing import Literal
+
 from ponder_data import AugmentationConfig, MaskingConfig, RgbdSequenceConfig, SampleConfig
 from ponder_render import RenderingLossConfig
 
@@ -8,14 +10,20 @@ from ponder_tasks.recipe import PretrainRecipe, RenderingEvaluationConfig, Train
 from ponder_tasks.recipes.rooms import small_encoder, small_renderer
 
 
+def frames(split: Literal["train", "val"]) -> RgbdSequenceConfig:
+    """Scenes of 24 frames in a row; every eighth frame is kept apart for evaluation."""
+    return RgbdSequenceConfig(
+        split=split, frames_per_scene=24, image_width=160, image_height=120, held_out_every=8
+    )
+
+
 def rgbd() -> PretrainRecipe:
     """Return the recipe; ``--data`` names the folder, and every eighth frame is kept apart for evaluation."""
-    shared = {"frames_per_scene": 24, "image_width": 160, "image_height": 120, "held_out_every": 8}
     return PretrainRecipe(
         name="rgbd",
         description="pre-train on your own RGB-D frames with poses (--data FOLDER): minutes on two CPU cores",
-        train_data=RgbdSequenceConfig(split="train", **shared),
-        val_data=RgbdSequenceConfig(split="val", **shared),
+        train_data=frames("train"),
+        val_data=frames("val"),
         sample=SampleConfig(
             grid_size=0.05,
             augmentation=AugmentationConfig(),

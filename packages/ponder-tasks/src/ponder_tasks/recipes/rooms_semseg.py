@@ -18,7 +18,9 @@ def rooms_semseg() -> SegmentRecipe:
         train_data=SyntheticRoomsConfig(
             split="train", scenes=2, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0
         ),
-        val_data=SyntheticRoomsConfig(split="val", scenes=16, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0),
+        val_data=SyntheticRoomsConfig(
+            split="val", scenes=16, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0
+        ),
         sample=SampleConfig(grid_size=0.05, augmentation=AugmentationConfig()),
         encoder=small_encoder(),
         optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),

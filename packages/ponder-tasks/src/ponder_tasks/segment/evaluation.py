@@ -36,9 +36,7 @@ def segment_scenes(model: SegmentationModel, scenes: Scenes, grid_size: float) -
         yield segment_scene(model, scenes[index], grid_size)
 
 
-def measure_segmentation(
-    model: SegmentationModel, scenes: Scenes, grid_size: float
-) -> SegmentationMetrics:
+def measure_segmentation(model: SegmentationModel, scenes: Scenes, grid_size: float) -> SegmentationMetrics:
     """Return mIoU, mAcc, allAcc over all labelled points of ``scenes``.
 
     Raises:

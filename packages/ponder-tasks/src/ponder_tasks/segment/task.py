@@ -11,8 +11,8 @@ from ponder_tasks.encoder_source import SCRATCH, load_encoder_weights
 from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
 from ponder_tasks.metrics.segmentation import ConfusionMatrix
 from ponder_tasks.recipe import SegmentRecipe
-from ponder_tasks.run_report import write_run_report
 from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.run_report import write_run_report
 from ponder_tasks.scene_sources import open_scenes
 from ponder_tasks.segment.evaluation import measure_segmentation, segment_scenes
 from ponder_tasks.segment.model import SegmentationModel

@@ -1,0 +1,70 @@
+"""Runs that are stopped go on as if they never had been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tiny import TINY_PRETRAIN, set_options
+
+STEPS = 12
+
+
+def totals(run: Path) -> dict[int, float]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return {r["step"]: r["total"] for r in records if r["kind"] == "train"}
+
+
+def start(folder: Path, name: str) -> subprocess.Popen[str]:
+    words = ["pretrain", "rooms", "--name", name, "--steps", str(STEPS), *set_options(TINY_PRETRAIN)]
+    words += ["--set", "trainer.checkpoint_every=2"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "ponder_cli", *words],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop_after_step(process: subprocess.Popen[str], run: Path, step: int, number: int) -> tuple[str, str]:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        if (run / "checkpoints" / f"step-{step:06d}").is_dir():
+            process.send_signal(number)
+            break
+        time.sleep(0.01)
+    return process.communicate(timeout=240)
+
+
+def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
+    whole = start(tmp_path, "whole")
+    assert whole.wait(timeout=240) == 0
+    killed = start(tmp_path, "killed")
+    stop_after_step(killed, tmp_path / "runs" / "killed", 4, signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = ponder("pretrain", "--resume", "runs/killed")
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = totals(tmp_path / "runs" / "whole"), totals(tmp_path / "runs" / "killed")
+    assert list(found) == list(range(1, STEPS + 1))
+    assert found == expected
+    summaries = [
+        json.loads((tmp_path / "runs" / name / "summary.json").read_text()) for name in ("whole", "killed")
+    ]
+    assert summaries[0]["measurements"] == summaries[1]["measurements"]
+
+
+def test_a_terminated_run_saves_and_says_how_to_go_on(ponder, tmp_path):
+    process = start(tmp_path, "stopped")
+    _, stderr = stop_after_step(process, tmp_path / "runs" / "stopped", 2, signal.SIGTERM)
+    assert process.returncode == 130, stderr
+    assert "--resume" in stderr
+    steps = max(totals(tmp_path / "runs" / "stopped"))
+    assert (tmp_path / "runs" / "stopped" / "checkpoints" / f"step-{steps:06d}").is_dir()
+    resumed = ponder("pretrain", "--resume", "runs/stopped")
+    assert resumed.returncode == 0, resumed.stderr
+    assert max(totals(tmp_path / "runs" / "stopped")) == STEPS
