@@ -65,15 +65,16 @@ def gradients(values: FlatValues, inputs: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad(outputs, inputs, seeds, allow_unused=True, materialize_grads=True)
 
 
+@pytest.mark.parametrize("recompute", [False, True], ids=["keep", "recompute"])
 @pytest.mark.parametrize("chunk", [4, 7, 1000])
 def test_chunked_and_plain_agree_in_values_and_gradients(
-    field: NeuralField, volume: FeatureVolume, rays: RayBundle, chunk: int
+    field: NeuralField, volume: FeatureVolume, rays: RayBundle, chunk: int, recompute: bool
 ) -> None:
     placement = place_samples(field, volume, rays)
     table = volume.table.requires_grad_()
     inputs = [table, *field.parameters()]
     plain = evaluate_field_reference(field, table, placement)
-    chunked = evaluate_field(field, table, placement, chunk)
+    chunked = evaluate_field(field, table, placement, chunk, recompute)
     for a, b in zip(columns(chunked), columns(plain), strict=True):
         torch.testing.assert_close(a, b)
     for a, b in zip(gradients(chunked, inputs), gradients(plain, inputs), strict=True):

@@ -1,9 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from ponder_render import Bounds, FeatureVolume, densify, find_corners, interpolate
-from ponder_render.volume import Reduction, to_table
+from ponder_render import Bounds, FeatureVolume, densify, find_corners, interpolate, to_table
+from ponder_render.volume import Reduction
 from torch import Tensor
 
 SHAPE = (4, 3, 2)
@@ -120,6 +121,16 @@ def test_the_table_is_the_volume_seen_by_rows(make_volume: Callable[..., Feature
     assert torch.equal(to_table(first), volume.table)
     assert to_table(first).data_ptr() == volume.table.data_ptr()
     assert torch.equal(first[1, :, 3, 2, 1], volume.table[((5 + 3) * 4 + 2) * 3 + 1])
+
+
+def test_a_table_out_of_order_is_an_error(make_volume: Callable[..., FeatureVolume]) -> None:
+    volume = make_volume()
+    transposed = volume.table.t().contiguous().t()
+    with pytest.raises(ValueError, match=r"strides are \(1, 120\)"):
+        replace(volume, table=transposed)
+    with pytest.raises(ValueError, match="has 100 rows but 2 volumes of 5 x 4 x 3 cells"):
+        replace(volume, table=volume.table[:100])
+    assert to_table(torch.rand(1, 4, 2, 3, 5)).is_contiguous()
 
 
 def test_wrong_packing_is_an_error_with_its_numbers(bounds: Bounds) -> None:

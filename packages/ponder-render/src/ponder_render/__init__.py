@@ -13,11 +13,11 @@ from ponder_render.evaluation import evaluate_field, evaluate_field_reference
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
 from ponder_render.placement import Placement, place
-from ponder_render.query import contract, interpolate, spatial_gradient
+from ponder_render.query import interpolate, spatial_gradient
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
 from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
 from ponder_render.sampling import SamplerConfig
-from ponder_render.volume import FeatureVolume, PooledPoints, densify
+from ponder_render.volume import FeatureVolume, PooledPoints, densify, to_table
 
 __all__ = [
     "Bounds",
@@ -45,7 +45,6 @@ __all__ = [
     "Samples",
     "VolumeRenderer",
     "build_dense_net",
-    "contract",
     "densify",
     "evaluate_field",
     "evaluate_field_reference",
@@ -56,4 +55,5 @@ __all__ = [
     "rendering_losses",
     "scene_bounds",
     "spatial_gradient",
+    "to_table",
 ]

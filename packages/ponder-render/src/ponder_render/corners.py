@@ -21,23 +21,19 @@ class Corners:
     Attributes:
         rows: rows of the volume's table.
         weights: trilinear weights.
-        weight_gradients: d weight / d position, 1 / metre.
+        weight_gradients: d weight / d position, axis by axis, 1 / metre.
     """
 
     rows: Int[Tensor, "samples 8"]
     weights: Float[Tensor, "samples 8"]
-    weight_gradients: Float[Tensor, "samples 8 3"]
+    weight_gradients: Float[Tensor, "samples 3 8"]
 
     def __len__(self) -> int:
         return self.rows.shape[0]
 
-    def gradient(self, values: Float[Tensor, "samples 8"]) -> Float[Tensor, "samples 3"]:
-        """``sum_k (d w_k / d p) value_k``: the spatial gradient of what has these values at the corners."""
-        return torch.bmm(self.weight_gradients.transpose(1, 2), values[:, :, None])[:, :, 0]
-
     def along(self, direction: Float[Tensor, "samples 3"]) -> Float[Tensor, "samples 8"]:
-        """``(d w_k / d p) . direction``: the transpose of ``gradient``."""
-        return torch.bmm(self.weight_gradients, direction[:, :, None])[:, :, 0]
+        """``(d w_k / d p) . direction``: how fast each weight changes when moving that way."""
+        return torch.bmm(direction[:, None], self.weight_gradients)[:, 0]
 
     def slice(self, start: int, stop: int) -> "Corners":
         """Samples ``start`` to ``stop``, as views."""
@@ -92,7 +88,7 @@ def find_corners(
     rows = _outer(torch.add, row_x, pair[:, :, 1] * z, pair[:, :, 2])
     gradients = [_outer(torch.mul, *f) for f in ((sx, wy, wz), (wx, sy, wz), (wx, wy, sz))]
     return Corners(
-        rows=rows, weights=_outer(torch.mul, wx, wy, wz), weight_gradients=torch.stack(gradients, dim=2)
+        rows=rows, weights=_outer(torch.mul, wx, wy, wz), weight_gradients=torch.stack(gradients, dim=1)
     )
 
 

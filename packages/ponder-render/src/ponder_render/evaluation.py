@@ -1,9 +1,8 @@
 """The field at many samples of a volume: SDF, normal, colour and semantics, in bounded memory.
 
-``evaluate_field`` works through the samples in chunks that stay in the cache. In training, the backward pass
-evaluates each chunk again instead of keeping its activations, and gathers what belongs to the volume into one
-deterministic scatter: with ``s_k = d w_k . dn``, ``dV[corner_k] += w_k df + s_k g``.
-``evaluate_field_reference`` computes the same in plain PyTorch.
+``evaluate_field`` works through the samples in chunks that stay in the cache; ``recording`` says how a chunk
+is differentiated. What belongs to the volume is collected over all chunks and added to it by one
+deterministic scatter. ``evaluate_field_reference`` computes the same in plain PyTorch.
 """
 
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_render.field import Appearance, Geometry, NeuralField
+from ponder_render.field import NeuralField
 from ponder_render.placement import Placement
-from ponder_render.query import contract, gather, interpolate, spatial_gradient
+from ponder_render.query import interpolate, spatial_gradient
+from ponder_render.recording import ChunkGradients, differentiate, direct_gradient, record
 from ponder_render.scatter import scatter_rows
 
-CPU_CHUNK = 4096
+CPU_CHUNK = 8192
 """Samples at once on a CPU: activations stay in its cache."""
 
 DEVICE_CHUNK = 1 << 18
@@ -56,6 +56,7 @@ def evaluate_field(
     table: Float[Tensor, "cells channels"],
     placement: Placement,
     chunk: int | None = None,
+    recompute: bool = False,
 ) -> FlatValues:
     """Eq. 4, 5 and 9 at each sample. Differentiable once, in ``table`` and the field's parameters.
 
@@ -64,10 +65,23 @@ def evaluate_field(
         table: the volume; ``placement.feature`` must have been read from it.
         placement: where the samples lie.
         chunk: samples evaluated at once; the result does not depend on it beyond rounding.
+        recompute: evaluate each chunk again in the backward pass instead of keeping its activations.
     """
-    parameters = [p for p in field.parameters() if p.requires_grad]
-    outputs = _ChunkedField.apply(field, placement, chunk or default_chunk(table), table, *parameters)
-    return _unpack(field, outputs)  # pyright: ignore[reportArgumentType]
+    geometry = [p for p in field.geometry_net.parameters() if p.requires_grad]
+    first = {id(p) for p in geometry}
+    heads = [p for p in field.parameters() if p.requires_grad and id(p) not in first]
+    trained = torch.is_grad_enabled() and (table.requires_grad or bool(geometry) or bool(heads))
+    chunks = _Chunks(
+        field=field,
+        placement=placement,
+        size=chunk or default_chunk(table),
+        keep=trained and not recompute,
+        first_parameters=len(geometry),
+    )
+    sdf, gradient, *look = _ChunkedField.apply(chunks, table, *geometry, *heads)  # pyright: ignore
+    color = look.pop(0) if field.color_head is not None else None
+    semantic = look.pop(0) if field.semantic_head is not None else None
+    return FlatValues(sdf=sdf, gradient=gradient, color=color, semantic=semantic)
 
 
 def evaluate_field_reference(
@@ -76,139 +90,91 @@ def evaluate_field_reference(
     """``evaluate_field`` composed of differentiable pieces, all samples at once."""
     feature = interpolate(table, placement.corners)
     geometry = field.geometry(placement.coordinate, feature)
-    gradient = spatial_gradient(table, placement.corners, geometry.feature_gradient) + _direct(
-        geometry, placement
-    )
+    gradient = spatial_gradient(table, placement.corners, geometry.feature_gradient)
+    gradient = gradient + direct_gradient(geometry, placement)
     look = field.appearance(placement.coordinate, feature, placement.direction, gradient, geometry.hidden)
     return FlatValues(sdf=geometry.sdf, gradient=gradient, color=look.color, semantic=look.semantic)
 
 
-def _direct(geometry: Geometry, placement: Placement) -> Tensor:
-    """The part of the normal that comes from the field's coordinate, not from its feature."""
-    if placement.coordinate.shape[1] == 0:
-        return placement.feature.new_zeros(len(placement), 3)
-    return geometry.coordinate_gradient * placement.coordinate_scale
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunks:
+    """What to evaluate, in pieces of ``size``, and whether the pieces' graphs are kept for the backward pass."""
 
+    field: NeuralField
+    placement: Placement
+    size: int
+    keep: bool
+    first_parameters: int
 
-def _normal(table: Tensor, placement: Placement, geometry: Geometry) -> Tensor:
-    """The SDF's gradient in world units; its part through the volume carries no gradient of its own."""
-    through_volume = placement.corners.gradient(contract(table, placement.corners, geometry.feature_gradient))
-    return through_volume + _direct(geometry, placement)
-
-
-def _present(look: Appearance) -> list[Tensor]:
-    return [value for value in (look.color, look.semantic) if value is not None]
-
-
-def _unpack(field: NeuralField, outputs: tuple[Tensor, ...]) -> FlatValues:
-    sdf, gradient, *heads = outputs
-    color = heads.pop(0) if field.color_head is not None else None
-    semantic = heads.pop(0) if field.semantic_head is not None else None
-    return FlatValues(sdf=sdf, gradient=gradient, color=color, semantic=semantic)
+    def pieces(self) -> list[slice]:
+        """The chunks; a single empty one where there is no sample at all."""
+        return [slice(start, start + self.size) for start in range(0, max(len(self.placement), 1), self.size)]
 
 
 class _ChunkedField(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx, field: NeuralField, placement: Placement, chunk: int, table: Tensor, *parameters: Tensor
-    ):
-        ctx.field, ctx.placement, ctx.chunk = field, placement, chunk
-        ctx.save_for_backward(table, *parameters)
-        parts = [
-            _forward_chunk(field, table, placement.slice(a, a + chunk)) for a in _starts(placement, chunk)
-        ]
-        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+    def forward(ctx, chunks: _Chunks, table: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+        records, rows = [], []
+        for piece in chunks.pieces():
+            part = chunks.placement.slice(piece.start, piece.stop)
+            with torch.set_grad_enabled(chunks.keep):
+                now = record(chunks.field, part, table.detach())
+            rows.append([output.detach() for output in now.outputs()])
+            if chunks.keep:
+                records.append(now)
+        outputs = tuple(torch.cat(column) for column in zip(*rows, strict=True))
+        ctx.chunks, ctx.records = chunks, records
+        ctx.save_for_backward(table, outputs[1], *parameters)
+        return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grads: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        table, *parameters = ctx.saved_tensors
-        placement, chunk = ctx.placement, ctx.chunk
-        back = _BackwardPass(field=ctx.field, table=table, parameters=tuple(parameters))
-        sums = [torch.zeros_like(p) for p in parameters]
-        by_sample = []
+        table, normal, *parameters = ctx.saved_tensors
+        chunks: _Chunks = ctx.chunks
+        stages = parameters[: chunks.first_parameters], parameters[chunks.first_parameters :]
+        totals = [torch.zeros_like(p) for p in parameters]
+        volume = _VolumeGradient.empty(chunks.placement)
         with torch.autocast(table.device.type, enabled=False):
-            for start in _starts(placement, chunk):
-                part = [grad[start : start + chunk] for grad in grads]
-                result = back.chunk(placement.slice(start, start + chunk), part)
-                by_sample.append(result[:3])
-                for total, grad in zip(sums, result[3], strict=True):
-                    total += grad
-        grad_table = None
-        if ctx.needs_input_grad[3]:
-            along, direction, grad_feature = (torch.cat(column) for column in zip(*by_sample, strict=True))
-            corners = placement.corners
-            grad_table = scatter_rows(
-                table.shape[0], corners.rows, [(corners.weights, grad_feature), (along, direction)]
-            )
-        return None, None, None, grad_table, *sums
-
-
-def _starts(placement: Placement, chunk: int) -> range:
-    """Where the chunks begin; one (empty) chunk where there is no sample at all."""
-    return range(0, max(len(placement), 1), chunk)
-
-
-def _forward_chunk(field: NeuralField, table: Tensor, part: Placement) -> list[Tensor]:
-    geometry = field.geometry(part.coordinate, part.feature)
-    gradient = _normal(table, part, geometry)
-    look = field.appearance(part.coordinate, part.feature, part.direction, gradient, geometry.hidden)
-    return [geometry.sdf, gradient, *_present(look)]
+            for number, piece in enumerate(chunks.pieces()):
+                part = chunks.placement.slice(piece.start, piece.stop)
+                if chunks.keep:
+                    now = ctx.records[number]
+                else:
+                    with torch.enable_grad():
+                        now = record(chunks.field, part, table, gradient=normal[piece])
+                found = differentiate(now, part, table, stages, [grad[piece] for grad in grads])
+                volume.write(piece, found)
+                for total, grad in zip(totals, found.parameters, strict=True):
+                    if grad is not None:
+                        total += grad
+        grad_table = volume.scatter(table.shape[0], chunks.placement) if ctx.needs_input_grad[1] else None
+        return None, grad_table, *totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _BackwardPass:
-    """Evaluates a chunk again, in two stages that meet at the normal, and differentiates each."""
+class _VolumeGradient:
+    """What all chunks leave for the volume, one row per sample."""
 
-    field: NeuralField
-    table: Tensor
-    parameters: tuple[Tensor, ...]
+    feature: Float[Tensor, "samples channels"]
+    along: Float[Tensor, "samples 8"]
+    direction: Float[Tensor, "samples channels"]
 
-    def chunk(self, part: Placement, grads: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
-        """``s_k``, ``g`` and ``df`` of the chunk's samples, and its share of the parameters' gradients."""
-        grad_sdf, grad_gradient, *grad_heads = grads
-        with torch.enable_grad():
-            feature = part.feature.detach().requires_grad_()
-            geometry = self.field.geometry(part.coordinate, feature)
-        direction = geometry.feature_gradient.detach()
-        gradient = _normal(self.table, part, geometry).detach()
-        leaves = [part.feature.detach(), gradient, geometry.hidden.detach()]
-        head_grads, head_parameters = self._differentiate_heads(part, leaves, grad_heads)
-        grad_feature, grad_from_heads, grad_hidden = head_grads
-        grad_gradient = grad_gradient + grad_from_heads
-        along = part.corners.along(grad_gradient)
-        grad_direction = gather(self.table, part.corners.rows, along)
-        outputs = [geometry.sdf, geometry.hidden, geometry.feature_gradient]
-        seeds = [grad_sdf, grad_hidden, grad_direction]
-        if part.coordinate.shape[1]:
-            outputs.append(geometry.coordinate_gradient)
-            seeds.append(grad_gradient * part.coordinate_scale)
-        grad_own, *geometry_parameters = _grad(outputs, [feature, *self.parameters], seeds)
-        totals = [a + b for a, b in zip(head_parameters, geometry_parameters, strict=True)]
-        return along, direction, grad_own + grad_feature, totals
+    @staticmethod
+    def empty(placement: Placement) -> "_VolumeGradient":
+        return _VolumeGradient(
+            feature=torch.empty_like(placement.feature),
+            along=torch.empty_like(placement.corners.weights),
+            direction=torch.empty_like(placement.feature),
+        )
 
-    def _differentiate_heads(
-        self, part: Placement, leaves: list[Tensor], grads: list[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradients of the heads in feature, normal and geometry feature, and in the parameters."""
-        leaves = [leaf.requires_grad_() for leaf in leaves]
-        feature, gradient, hidden = leaves
-        with torch.enable_grad():
-            look = self.field.appearance(part.coordinate, feature, part.direction, gradient, hidden)
-        found = _grad(_present(look), [*leaves, *self.parameters], grads)
-        return found[:3], found[3:]
+    def write(self, piece: slice, found: ChunkGradients) -> None:
+        self.feature[piece] = found.feature
+        self.along[piece] = found.along
+        self.direction[piece] = found.direction
 
-
-def _grad(outputs: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> list[Tensor]:
-    """Gradients, zero where an input has no part in the outputs."""
-    live = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
-    if not live:
-        return [torch.zeros_like(x) for x in inputs]
-    found = torch.autograd.grad(
-        [o for o, _ in live],
-        inputs,
-        [s.contiguous() for _, s in live],
-        allow_unused=True,
-        materialize_grads=True,
-    )
-    return list(found)
+    def scatter(self, cells: int, placement: Placement) -> Float[Tensor, "{cells} channels"]:
+        """``dV[corner_k] += w_k df + s_k g``."""
+        corners = placement.corners
+        terms = [(corners.weights, self.feature), (self.along, self.direction)]
+        return scatter_rows(cells, corners.rows, terms)

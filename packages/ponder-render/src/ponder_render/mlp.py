@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ponder_render.linear import linear
+
 
 class _SoftplusWithSlope(torch.autograd.Function):
     """``(softplus, its derivative)`` from one sigmoid; both differentiable once."""
@@ -54,13 +56,13 @@ class SmoothMlp(nn.Module):
     def forward(self, x: Float[Tensor, "samples inputs"]) -> Float[Tensor, "samples outputs"]:
         """The outputs alone."""
         for layer in self.hidden:
-            x, _ = softplus_with_slope(layer(x), self.beta)
-        return self.output(x)
+            x, _ = softplus_with_slope(_apply(layer, x), self.beta)
+        return _apply(self.output, x)
 
     def first_output(self, x: Float[Tensor, "samples inputs"]) -> Float[Tensor, " samples"]:
         """Only the first output channel, without computing the others."""
         for layer in self.hidden:
-            x, _ = softplus_with_slope(layer(x), self.beta)
+            x, _ = softplus_with_slope(_apply(layer, x), self.beta)
         return x @ self.output.weight[0] + self.output.bias[0]
 
     def with_gradient(
@@ -73,12 +75,15 @@ class SmoothMlp(nn.Module):
         """
         slopes = []
         for layer in self.hidden:
-            x, slope = softplus_with_slope(layer(x), self.beta)
+            x, slope = softplus_with_slope(_apply(layer, x), self.beta)
             slopes.append(slope)
-        gradient = self.output.weight[0].expand(x.shape[0], -1)
+        row, gradient = self.output.weight[0], None
         for layer, slope in zip(reversed(self.hidden), reversed(slopes), strict=True):
-            gradient = (gradient * slope) @ layer.weight
-        return self.output(x), gradient
+            if gradient is None:
+                gradient = linear(slope, (row[:, None] * _weight(layer)).t())
+            else:
+                gradient = linear(gradient * slope, _weight(layer).t())
+        return _apply(self.output, x), row.expand(x.shape[0], -1) if gradient is None else gradient
 
 
 class HeadMlp(nn.Module):
@@ -92,8 +97,18 @@ class HeadMlp(nn.Module):
     def forward(self, x: Float[Tensor, "samples inputs"]) -> Float[Tensor, "samples outputs"]:
         """The outputs, without final activation."""
         for layer in self.hidden:
-            x = torch.relu(layer(x))
-        return self.output(x)
+            x = torch.relu(_apply(layer, x))
+        return _apply(self.output, x)
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    assert isinstance(layer, nn.Linear)
+    return layer.weight
+
+
+def _apply(layer: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(layer, nn.Linear)
+    return linear(x, layer.weight, layer.bias)
 
 
 def _linear_layers(widths: list[int]) -> nn.ModuleList:

@@ -1,10 +1,9 @@
 """Trilinear queries of a feature volume, and their analytic gradient in space.
 
-One set of corners serves three things: the feature ``f = sum_k w_k V[corner_k]``; its contraction with a
-direction in feature space, ``q_k = V[corner_k] . g``; and, with ``g = d sdf / d f``, the spatial gradient
-``n = sum_k (d w_k / d p) q_k``. So normals need no second differentiation through the gather. Gradients with
-respect to the table and ``g`` are written by hand; none flows to positions. The ``*_reference`` functions
-give those too, and can be differentiated any number of times.
+One set of corners serves the feature ``f = sum_k w_k V[corner_k]`` and, for ``g = d sdf / d f``, the SDF's
+gradient in space, ``n = sum_k (d w_k / d p) (V[corner_k] . g)``. So normals need no second differentiation
+through the gather. Gradients with respect to the table and ``g`` are written by hand; none flows to
+positions. The ``*_reference`` functions give those too, and can be differentiated any number of times.
 """
 
 import torch
@@ -16,8 +15,8 @@ from torch.autograd.function import once_differentiable
 from ponder_render.corners import Corners
 from ponder_render.scatter import scatter_rows
 
-CHUNK = 8192
-"""Samples whose eight corners are gathered in full at once: keeps the buffer small."""
+CHUNK = 4096
+"""Samples whose Jacobians are stored at once."""
 
 
 def gather(
@@ -29,23 +28,23 @@ def gather(
     return F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
 
 
-def contract(
+def project_jacobian(
     table: Float[Tensor, "cells channels"], corners: Corners, direction: Float[Tensor, "samples channels"]
-) -> Float[Tensor, "samples 8"]:
-    """``q_k = V[corner_k] . direction``: what each corner contributes along a direction in feature space.
+) -> Float[Tensor, "samples 3"]:
+    """``sum_k (d w_k / d p) (V[corner_k] . direction)``: ``spatial_gradient`` without gradient of its own.
 
-    Works in chunks, so that the gathered corners never exist all at once. Without gradient.
+    Each axis of the feature's Jacobian is a weighted gather like the feature itself, so the eight corners are
+    never stored. Works in chunks, so that the Jacobian never exists all at once.
     """
     table, direction = table.detach(), direction.detach()
     samples, channels = direction.shape
-    result = direction.new_empty(samples, 8)
-    buffer = table.new_empty(min(samples, CHUNK) * 8, channels)
+    result = direction.new_empty(samples, 3)
     for start in range(0, samples, CHUNK):
         stop = min(samples, start + CHUNK)
-        corner = buffer[: (stop - start) * 8]
-        torch.index_select(table, 0, corners.rows[start:stop].reshape(-1), out=corner)
-        out = result[start:stop, :, None]
-        torch.bmm(corner.view(-1, 8, channels), direction[start:stop, :, None], out=out)
+        slopes = corners.weight_gradients[start:stop].reshape(-1, 8)
+        rows = corners.rows[start:stop, None].expand(-1, 3, -1).reshape(-1, 8)
+        jacobian = gather(table, rows, slopes).view(-1, 3, channels)
+        torch.bmm(jacobian, direction[start:stop, :, None], out=result[start:stop, :, None])
     return result
 
 
@@ -66,7 +65,7 @@ class _SpatialGradient(torch.autograd.Function):
     def forward(ctx, table: Tensor, corners: Corners, direction: Tensor) -> Tensor:
         ctx.save_for_backward(table, direction)
         ctx.corners = corners
-        return corners.gradient(contract(table, corners, direction))
+        return project_jacobian(table, corners, direction)
 
     @staticmethod
     @once_differentiable
@@ -108,4 +107,4 @@ def spatial_gradient_reference(
 ) -> Float[Tensor, "samples 3"]:
     """``spatial_gradient`` in plain PyTorch: differentiable any number of times."""
     contracted = (table[corners.rows] * direction[:, None]).sum(dim=2)
-    return (corners.weight_gradients * contracted[:, :, None]).sum(dim=1)
+    return (corners.weight_gradients * contracted[:, None]).sum(dim=2)

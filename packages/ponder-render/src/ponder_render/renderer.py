@@ -54,6 +54,11 @@ class RendererConfig(BaseModel):
         description="sum: Eq. 6 as it stands; normalized: divided by the opacity; far: light that passes "
         "all samples counts as the far side of the box",
     )
+    recompute: bool = Field(
+        default=False,
+        description="evaluate the field again in the backward pass instead of keeping its activations: slower, with "
+        "less memory",
+    )
     background: tuple[float, float, float] | None = Field(
         default=None, description="colour behind the volume; None: black, as Eq. 6 has it"
     )
@@ -137,10 +142,10 @@ class VolumeRenderer(nn.Module):
         self._check_volume(volume)
         with _full_precision(volume.table):
             span = intersect(rays, volume.bounds)
-            parts, placements = self._sample(volume, rays, span, generator, sensed_distance)
+            parts, placement = self._sample(volume, rays, span, generator, sensed_distance)
             distance, order = merge_distances(parts)
             samples = intervals(distance, span, self.density.anchor)
-            flat = evaluate_field(self.field, volume.table, join_placements(placements))
+            flat = evaluate_field(self.field, volume.table, placement, recompute=self.config.recompute)
             values = _along_rays(flat, [part.shape[1] for part in parts], order)
             return self._composite(rays, span, samples, values)
 
@@ -166,8 +171,8 @@ class VolumeRenderer(nn.Module):
         span: RaySpan,
         generator: torch.Generator | None,
         sensed: Float[Tensor, " rays"] | None,
-    ) -> tuple[list[Tensor], list[Placement]]:
-        """Distances in the order they were found, and their placements: features are read only once."""
+    ) -> tuple[list[Tensor], Placement]:
+        """Distances in the order they were found, and all of them placed: features are read only once."""
         config = self.config.sampler
         parts = [uniform_distances(span, config.uniform, generator)]
         placements = [self._place(volume, rays, parts[0])]
@@ -184,7 +189,7 @@ class VolumeRenderer(nn.Module):
             width = config.depth_guided_width
             parts.append(depth_guided_distances(span, sensed, config.depth_guided, width, generator))
             placements.append(self._place(volume, rays, parts[-1]))
-        return parts, placements
+        return parts, join_placements(placements)
 
     def _check_volume(self, volume: FeatureVolume) -> None:
         if volume.table.shape[1] != self.config.dense.channels:

@@ -42,12 +42,28 @@ class FeatureVolume:
         shape: cells along x, y and z.
         bounds: the box of each volume, world metres.
         count: input points in each cell.
+
+    Raises:
+        ValueError: when the table is not contiguous, or has another number of rows than the boxes have cells.
     """
 
     table: Float[Tensor, "cells channels"]
     shape: tuple[int, int, int]
     bounds: Bounds
     count: Int[Tensor, "batch x y z"]
+
+    def __post_init__(self) -> None:
+        x, y, z = self.shape
+        if self.table.shape[0] != len(self.bounds) * x * y * z:
+            raise ValueError(
+                f"the table has {self.table.shape[0]} rows but {len(self.bounds)} volumes of {x} x {y} x {z} "
+                "cells have one each; build it with to_table"
+            )
+        if not self.table.is_contiguous():
+            raise ValueError(
+                f"the table's strides are {self.table.stride()}, and queries would copy all of it every "
+                "time; build it with to_table, or call contiguous()"
+            )
 
     @property
     def channels_first(self) -> Float[Tensor, "batch channels x y z"]:
@@ -57,7 +73,7 @@ class FeatureVolume:
 
 def to_table(volume: Float[Tensor, "batch channels x y z"]) -> Float[Tensor, "batch*x*y*z channels"]:
     """Rows of a volume, one per cell; no copy where it is already stored channels-last."""
-    return volume.permute(0, 2, 3, 4, 1).reshape(-1, volume.shape[1])
+    return volume.permute(0, 2, 3, 4, 1).reshape(-1, volume.shape[1]).contiguous()
 
 
 def densify(
