@@ -68,7 +68,7 @@ def test_views_of_a_scene_are_learned() -> None:
     networks = [*renderer.field.parameters(), *renderer.density.parameters()]
     optimizer = torch.optim.Adam([{"params": [table], "lr": 0.02}, {"params": networks, "lr": 0.004}])
     generator = torch.Generator().manual_seed(2)
-    for step in range(120):
+    for step in range(180):
         rays = rays_into_the_room(256, seed=100 + step)
         targets = look(rays)
         rendered = renderer(volume, rays, generator=generator)
@@ -83,4 +83,5 @@ def test_views_of_a_scene_are_learned() -> None:
     error = (after.distance - truth.distance).abs().mean()
     assert error < 0.5 * (truth.distance - truth.distance.mean()).abs().mean()
     assert after.semantic is not None
-    assert (after.semantic.argmax(dim=1) == truth.semantic).float().mean() > 0.93
+    wrong = (after.semantic.argmax(dim=1) != truth.semantic).float().mean()
+    assert wrong < 0.6 * (truth.semantic == 0).float().mean()

@@ -43,18 +43,19 @@ class DenseConv(nn.Module):
 
 
 class DenseUnet(nn.Module):
-    """A 3D U-Net of two levels below the full resolution, with skip connections.
+    """A 3D U-Net of two levels below the full resolution, with skip connections that add.
 
-    GroupNorm keeps it independent of the batch size. Sides that are not multiples of 4 are padded at the
-    upper end and cut again. The last layer has neither norm nor activation, so that features of either sign
-    come out.
+    The full resolution, where nearly all the cost would lie, has a single 3x3x3 convolution, the last; its skip
+    connection carries the pooled features themselves, through a 1x1x1 convolution where the channels differ.
+    GroupNorm keeps it independent of the batch size. Sides that are not multiples of 4 are padded at the upper
+    end and cut again. The last layer has neither norm nor activation, so that features of either sign come out.
     """
 
     def __init__(self, config: DenseNetConfig, in_channels: int) -> None:
         super().__init__()
         wide, groups = config.channels, config.groups
-        self.stem = _block(in_channels, wide, groups)
-        self.down1 = _block(wide, 2 * wide, groups, stride=2)
+        self.skip = nn.Identity() if in_channels == wide else nn.Conv3d(in_channels, wide, kernel_size=1)
+        self.down1 = _block(in_channels, 2 * wide, groups, stride=2)
         self.down2 = _block(2 * wide, 4 * wide, groups, stride=2)
         self.up1 = nn.ConvTranspose3d(4 * wide, 2 * wide, kernel_size=2, stride=2)
         self.join1 = _block(2 * wide, 2 * wide, groups)
@@ -65,10 +66,9 @@ class DenseUnet(nn.Module):
         """Run the network at any size of the volume."""
         x, y, z = volume.shape[2:]
         padded = nn.functional.pad(volume, (0, -z % 4, 0, -y % 4, 0, -x % 4))
-        full = self.stem(padded)
-        half = self.down1(full)
+        half = self.down1(padded)
         half = self.join1(half + self.up1(self.down2(half)))
-        return self.join0(full + self.up0(half))[..., :x, :y, :z]
+        return self.join0(self.skip(padded) + self.up0(half))[..., :x, :y, :z]
 
 
 def _block(in_channels: int, out_channels: int, groups: int, stride: int = 1) -> nn.Sequential:

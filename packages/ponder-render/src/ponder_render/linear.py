@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-WIDE = 64
-"""Channels from which oneDNN is also faster for the gradient of the weights."""
+LARGE = 2048
+"""Entries of a weight matrix from which oneDNN is also faster for its gradient."""
 
 
 @functools.cache
@@ -52,6 +52,5 @@ class _OneDnnLinear(torch.autograd.Function):
         grad_x = _multiply(grad, weight.t()) if needs_x else None
         grad_weight = None
         if needs_weight:
-            wide = min(weight.shape) >= WIDE
-            grad_weight = _multiply(grad.t(), x.t()) if wide else grad.t() @ x
+            grad_weight = _multiply(grad.t(), x.t()) if weight.numel() >= LARGE else grad.t() @ x
         return grad_x, grad_weight, grad.sum(dim=0) if needs_bias else None
