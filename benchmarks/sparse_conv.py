@@ -158,10 +158,10 @@ def time_layer(cells: OccupiedCells, channels: int, rounds: int) -> None:
 
     def inference(backend: SparseBackend) -> None:
         with torch.no_grad():
-            backend.submanifold(features, weight, cells.neighbours(3))
+            backend.submanifold(features, weight, cells.neighbours(3, backend))
 
     def training(backend: SparseBackend) -> None:
-        backend.submanifold(features, weight, cells.neighbours(3)).backward(gradient)
+        backend.submanifold(features, weight, cells.neighbours(3, backend)).backward(gradient)
 
     race_backends(f"one layer, {channels} channels, forward", inference, rounds)
     race_backends(f"one layer, {channels} channels, forward + backward", training, rounds)
@@ -186,53 +186,52 @@ def time_network(config: SparseUNetConfig, batch: PointBatch, rounds: int) -> No
 
     race_backends("whole U-Net, forward", inference, rounds)
     race_backends("whole U-Net, forward + backward", training, rounds)
-    show("rulebooks of the whole U-Net", race(rulebook_contenders(cells, batch), rounds))
+    show("rulebooks of the whole U-Net", race(rulebook_contenders(batch), rounds))
 
 
-def rulebook_contenders(cells: OccupiedCells, batch: PointBatch) -> dict[str, Callable[[], object]]:
-    """Rulebooks for five resolutions, from cells already sorted: ours and, where installed, spconv's."""
+def rulebook_contenders(batch: PointBatch) -> dict[str, Callable[[], object]]:
+    """Rulebooks for five resolutions, from points in any order: each backend's and spconv's own."""
 
-    def ours() -> None:
-        level = OccupiedCells(cells.keys)
-        level.neighbours(5)
+    def ours(backend: SparseBackend) -> None:
+        level = order_cells(batch).cells
+        level.neighbours(5, backend)
         for step in range(5):
-            level.neighbours(3)
+            level.neighbours(3, backend)
             level = level.coarser() if step < 4 else level
 
-    if not any(status.name == "spconv" and status.available for status in available_backends()):
-        return {"ours": ours}
+    found = {status.name for status in available_backends() if status.available}
+    contenders: dict[str, Callable[[], object]] = {}
+    if "spconv" in found:
+        contenders["spconv native"] = partial(native_rulebooks, batch)
+    for name in ("torch", "numba"):
+        if name in found:
+            contenders[name] = partial(ours, choose_backend(name, torch.device("cpu")))
+    return contenders
+
+
+def native_rulebooks(batch: PointBatch) -> None:
+    """What spconv builds for the same network."""
     from ponder_encoders.sparse.backend_spconv import ops
     from spconv.core import ConvAlgo
 
-    def native() -> None:
-        coordinates = torch.cat([batch.grid_coord.new_zeros(len(cells), 1), batch.grid_coord], dim=1).int()
-        shape = (batch.grid_coord.amax(dim=0) + 1).tolist()
+    points = batch.grid_coord.shape[0]
+    coordinates = torch.cat([batch.grid_coord.new_zeros(points, 1), batch.grid_coord], dim=1).int()
+    shape = (batch.grid_coord.amax(dim=0) + 1).tolist()
 
-        def pairs(size: int, stride: int) -> Tensor:
-            kernel, strides, ones, zeros = [size] * 3, [stride] * 3, [1] * 3, [0] * 3
-            padding = [size // 2 if stride == 1 else 0] * 3
-            same_cells = stride == 1
-            return ops.get_indice_pairs(
-                coordinates,
-                1,
-                shape,
-                ConvAlgo.Native,
-                kernel,
-                strides,
-                padding,
-                ones,
-                zeros,
-                same_cells,
-                False,
-            )[0]
+    def pairs(size: int, stride: int) -> Tensor:
+        kernel, strides, ones, zeros = [size] * 3, [stride] * 3, [1] * 3, [0] * 3
+        padding = [size // 2 if stride == 1 else 0] * 3
+        same = stride == 1
+        algorithm = ConvAlgo.Native
+        return ops.get_indice_pairs(
+            coordinates, 1, shape, algorithm, kernel, strides, padding, ones, zeros, same, False
+        )[0]
 
-        pairs(5, 1)
-        for step in range(5):
-            pairs(3, 1)
-            if step < 4:
-                coordinates, shape = pairs(2, 2), [max(1, extent // 2) for extent in shape]
-
-    return {"spconv native": native, "ours": ours}
+    pairs(5, 1)
+    for step in range(5):
+        pairs(3, 1)
+        if step < 4:
+            coordinates, shape = pairs(2, 2), [max(1, extent // 2) for extent in shape]
 
 
 def main() -> None:
@@ -250,6 +249,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     grid_coord = room_cells(arguments.cells)
     count = grid_coord.shape[0]
+    grid_coord = grid_coord[torch.randperm(count)]
     batch = PointBatch(grid_coord=grid_coord, features=torch.randn(count, 6), offsets=torch.tensor([count]))
     print(f"{count} cells, {torch.get_num_threads()} threads, torch {torch.__version__}")
     if arguments.layers:

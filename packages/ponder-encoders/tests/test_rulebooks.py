@@ -5,8 +5,10 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ponder_encoders.sparse.backend import SparseBackend
+from ponder_encoders.sparse.backend_torch import TorchBackend
 from ponder_encoders.sparse.keys import pack_keys, unpack_keys
 from ponder_encoders.sparse.rulebook import child_table, neighbour_table
 from ponder_encoders.sparse.tensor import OccupiedCells
@@ -21,16 +23,18 @@ def sorted_keys(cells: set[tuple[int, int, int, int]]) -> Tensor:
     return pack_keys(table[:, 0], table[:, 1:])
 
 
-@settings(max_examples=40, deadline=None)
-@given(some_cells, st.sampled_from([1, 3, 5]))
-def test_neighbours_are_those_a_loop_finds(cells: set[tuple[int, int, int, int]], kernel_size: int) -> None:
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=some_cells, kernel_size=st.sampled_from([1, 3, 5]))
+def test_neighbours_are_those_a_loop_finds(
+    backend: SparseBackend, cells: set[tuple[int, int, int, int]], kernel_size: int
+) -> None:
     row = {cell: index for index, cell in enumerate(sorted(cells))}
     reach = range(-(kernel_size // 2), kernel_size // 2 + 1)
     expected = [
         [row.get((scene, x + dx, y + dy, z + dz), len(cells)) for dx, dy, dz in product(reach, reach, reach)]
         for scene, x, y, z in sorted(cells)
     ]
-    assert neighbour_table(sorted_keys(cells), kernel_size).rows.tolist() == expected
+    assert backend.neighbour_table(sorted_keys(cells), kernel_size).rows.tolist() == expected
 
 
 @settings(max_examples=20, deadline=None)
@@ -63,13 +67,13 @@ def test_children_are_those_a_loop_finds(cells: set[tuple[int, int, int, int]]) 
 
 
 @pytest.mark.parametrize("kernel_size", [2, 0, 19])
-def test_kernels_without_a_centre_or_too_large_are_refused(kernel_size: int) -> None:
-    with pytest.raises(ValueError, match=f"odd kernel size between 1 and 17, not {kernel_size}"):
-        neighbour_table(torch.tensor([0]), kernel_size)
+def test_kernels_without_a_centre_or_too_large_are_refused(backend: SparseBackend, kernel_size: int) -> None:
+    with pytest.raises(ValueError, match=f"odd kernel size up to 17, not {kernel_size}"):
+        backend.neighbour_table(torch.tensor([0]), kernel_size)
 
 
 def test_rulebooks_are_built_once_and_shared(make_cells: Callable[..., OccupiedCells]) -> None:
-    cells = make_cells(0)
-    assert cells.neighbours(3) is cells.neighbours(3)
+    cells, backend = make_cells(0), TorchBackend()
+    assert cells.neighbours(3, backend) is cells.neighbours(3, backend)
     assert cells.children() is cells.children()
     assert cells.coarser() is cells.coarser()

@@ -37,7 +37,7 @@ def convolve(
         return backend.down(features, weight, cells.children())
     if kind == "up":
         return backend.up(features, weight, cells.children())
-    return backend.submanifold(features, weight, cells.neighbours(int(kind[-1])))
+    return backend.submanifold(features, weight, cells.neighbours(int(kind[-1]), backend))
 
 
 def convolve_densely(reference: Any, kind: str, features: Tensor, weight: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ def test_wide_layers_of_many_cells(
     mine, dense = [], []
     for store, dtype in ((mine, torch.float32), (dense, torch.float64)):
         store += [t.clone().to(dtype).requires_grad_() for t in (features, weight)]
-    result = backend.submanifold(mine[0], mine[1], cells.neighbours(3))
+    result = backend.submanifold(mine[0], mine[1], cells.neighbours(3, backend))
     expected = dense_reference(cells).submanifold(*dense)
     result.square().sum().backward()
     expected.square().sum().backward()
@@ -126,9 +126,9 @@ def test_a_gradient_not_asked_for_changes_nothing(
     cells = make_cells(3)
     features, weight = torch.randn(len(cells), 12), torch.randn(27, 12, 10)
     both = [t.clone().requires_grad_() for t in (features, weight)]
-    backend.submanifold(both[0], both[1], cells.neighbours(3)).square().sum().backward()
+    backend.submanifold(both[0], both[1], cells.neighbours(3, backend)).square().sum().backward()
     one = [features.requires_grad_(features_need), weight.requires_grad_(weight_needs)]
-    backend.submanifold(one[0], one[1], cells.neighbours(3)).square().sum().backward()
+    backend.submanifold(one[0], one[1], cells.neighbours(3, backend)).square().sum().backward()
     for asked, mine, reference in zip((features_need, weight_needs), one, both, strict=True):
         assert (mine.grad is not None) == asked
         if asked:
@@ -144,7 +144,7 @@ def test_gradients_in_float64(
     monkeypatch.setattr(torch_columns, "_FEWEST_ROWS", 3)
     cells = make_cells(5, scenes=1, extent=3, fill=0.25)
     submanifold = function in (ColumnsFunction, PairsFunction)
-    rulebook = cells.neighbours(3) if submanifold else cells.children()
+    rulebook = cells.neighbours(3, TorchBackend()) if submanifold else cells.children()
     rows = len(cells.coarser()) if function is UpFunction else len(cells)
     features = torch.randn(rows, 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(27 if submanifold else 8, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -152,10 +152,10 @@ def test_gradients_in_float64(
 
 
 def test_columns_and_pairs_agree(make_cells: MakeCells) -> None:
-    cells = make_cells(6, extent=8)
+    cells, backend = make_cells(6, extent=8), TorchBackend()
     features, weight = torch.randn(len(cells), 7).double(), torch.randn(125, 7, 5).double()
-    by_columns = ColumnsFunction.apply(features, weight, cells.neighbours(5))
-    by_pairs = PairsFunction.apply(features, weight, cells.neighbours(5))
+    by_columns = ColumnsFunction.apply(features, weight, cells.neighbours(5, backend))
+    by_pairs = PairsFunction.apply(features, weight, cells.neighbours(5, backend))
     torch.testing.assert_close(by_columns, by_pairs)
 
 
@@ -184,7 +184,7 @@ def test_under_autocast(backend: SparseBackend, make_cells: MakeCells, kind: str
 def test_float64_stays_float64(backend: SparseBackend, make_cells: MakeCells, dense_reference: Any) -> None:
     cells = make_cells(8)
     features, weight = torch.randn(len(cells), 16).double(), torch.randn(27, 16, 16).double()
-    result = backend.submanifold(features, weight, cells.neighbours(3))
+    result = backend.submanifold(features, weight, cells.neighbours(3, backend))
     assert relative_error(result, dense_reference(cells).submanifold(features, weight)) < 1e-13
 
 
@@ -196,7 +196,7 @@ def test_the_same_again_to_the_last_bit(backend: SparseBackend, make_cells: Make
         generator = torch.Generator().manual_seed(0)
         features = torch.randn(len(cells), 40, generator=generator, requires_grad=True)
         weight = torch.randn(27, 40, 40, generator=generator, requires_grad=True)
-        result = backend.submanifold(features, weight, cells.neighbours(3))
+        result = backend.submanifold(features, weight, cells.neighbours(3, backend))
         result.square().sum().backward()
         outcomes.append((result, features.grad, weight.grad))
     assert all(torch.equal(first, second) for first, second in zip(*outcomes, strict=True))
@@ -254,7 +254,7 @@ def test_cuda_gives_the_numbers_of_the_cpu(make_cells: MakeCells, name: str, cha
     for device, chosen in ((torch.device("cpu"), "torch"), (torch.device("cuda"), name)):
         placed = OccupiedCells(cells.keys.to(device))
         given_ = [t.to(device).requires_grad_() for t in (features, weight)]
-        table = placed.neighbours(3)
+        table = placed.neighbours(3, TorchBackend())
         result = choose_backend(chosen, device).submanifold(given_[0], given_[1], table)
         result.square().sum().backward()
         outcomes.append([result, *(t.grad for t in given_)])

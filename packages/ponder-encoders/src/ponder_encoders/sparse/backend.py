@@ -8,7 +8,7 @@ from functools import cache
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ponder_encoders.sparse.backend_torch import TorchBackend
@@ -26,6 +26,10 @@ class SparseBackend(Protocol):
     """
 
     name: str
+
+    def neighbour_table(self, keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
+        """The neighbours of sorted cells; see :func:`ponder_encoders.sparse.rulebook.neighbour_table`."""
+        ...
 
     def submanifold(
         self,

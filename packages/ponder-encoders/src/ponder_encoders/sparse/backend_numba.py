@@ -9,14 +9,15 @@ from typing import Any
 import numba
 import scipy.linalg  # noqa: F401  # loads the BLAS that numba's matrix products call, for threadpoolctl to find
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ponder_encoders.sparse import numba_kernels
 from ponder_encoders.sparse.backend_torch import TorchBackend
-from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
+from ponder_encoders.sparse.keys import key_step
+from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, check_kernel_size
 
 # Too few channels for many small products: PyTorch's columns are faster (the stem).
 _NARROW = 8
@@ -107,6 +108,17 @@ class NumbaBackend:
 
     def __init__(self) -> None:
         self._torch = TorchBackend()
+
+    def neighbour_table(self, keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
+        """The neighbours of sorted cells; see :func:`ponder_encoders.sparse.rulebook.neighbour_table`."""
+        check_kernel_size(kernel_size)
+        reach = range(-(kernel_size // 2), kernel_size // 2 + 1)
+        steps = torch.tensor([key_step(dx, dy, reach[0]) for dx in reach for dy in reach])
+        rows = torch.empty(keys.shape[0], kernel_size**3, dtype=torch.int32)
+        with _parallel_kernel() as threads:
+            block = block_size(keys.shape[0], threads)
+            numba_kernels.find_neighbours(keys.contiguous().numpy(), steps.numpy(), block, rows.numpy())
+        return NeighbourTable(rows)
 
     def submanifold(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -74,6 +74,10 @@ class SpconvBackend:
 
     def __init__(self) -> None:
         self._torch = TorchBackend()
+
+    def neighbour_table(self, keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
+        """The neighbours of sorted cells; see :func:`ponder_encoders.sparse.rulebook.neighbour_table`."""
+        return self._torch.neighbour_table(keys, kernel_size)
 
     def submanifold(
         self,

@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
+from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, neighbour_table
 from ponder_encoders.sparse.torch_columns import columns_outer, columns_product
 from ponder_encoders.sparse.torch_pairs import pairs_gradients, pairs_product
 
@@ -137,6 +137,10 @@ class TorchBackend:
     """Sparse convolutions in plain PyTorch; under autocast in autocast's type, added up in float32."""
 
     name = "torch"
+
+    def neighbour_table(self, keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
+        """The neighbours of sorted cells; see :func:`ponder_encoders.sparse.rulebook.neighbour_table`."""
+        return neighbour_table(keys, kernel_size)
 
     def submanifold(
         self,

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ponder_encoders.sparse.keys import REACH
+from ponder_encoders.sparse.rulebook import check_kernel_size
 from ponder_encoders.sparse.tensor import OccupiedCells, SparseTensor
 
 
@@ -62,17 +62,14 @@ class SubmanifoldConv3d(SparseConvolution):
         bias: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        if kernel_size % 2 == 0 or not 1 <= kernel_size <= 2 * REACH + 1:
-            raise ValueError(
-                f"a submanifold convolution needs an odd kernel size up to {2 * REACH + 1}, not {kernel_size}"
-            )
+        check_kernel_size(kernel_size)
         super().__init__(inputs, outputs, kernel_size=kernel_size, bias=bias, generator=generator)
 
     def forward(self, tensor: SparseTensor) -> SparseTensor:
         """Convolve; the cells stay."""
         if self.kernel_size == 1:
             return tensor.with_features(self.add_bias(tensor.features @ self.weight[0]))
-        neighbours = tensor.cells.neighbours(self.kernel_size)
+        neighbours = tensor.cells.neighbours(self.kernel_size, tensor.backend)
         features = tensor.backend.submanifold(tensor.features, self.weight, neighbours)
         return tensor.with_features(self.add_bias(features))
 

@@ -11,6 +11,37 @@ import numpy as np
 from numba import njit, prange
 
 
+@njit(parallel=True, cache=True)
+@no_type_check
+def find_neighbours(keys, column_steps, block, rows):
+    """Fill ``rows[i, k]`` with the row of the neighbour of cell ``i`` at offset ``k``, or the number of cells.
+
+    Cells of a block are sorted, and so are their neighbours in one z-column: after one binary search for the first,
+    a pointer only ever moves forward.
+
+    Args:
+        keys: sorted.
+        column_steps: what to add to a cell's key for the lowest cell of each z-column of the kernel.
+        block: cells that a thread works on at a time.
+        rows: ``(cells, columns * height)``, to be filled.
+    """
+    cells, columns = keys.shape[0], column_steps.shape[0]
+    height = rows.shape[1] // columns
+    for index in prange((cells + block - 1) // block):
+        start, stop = index * block, min(cells, (index + 1) * block)
+        for column in range(columns):
+            pointer = np.searchsorted(keys, keys[start] + column_steps[column])
+            for cell in range(start, stop):
+                wanted = keys[cell] + column_steps[column]
+                while pointer < cells and keys[pointer] < wanted:
+                    pointer += 1
+                ahead = pointer
+                for level in range(height):
+                    hit = ahead < cells and keys[ahead] == wanted + level
+                    rows[cell, column * height + level] = ahead if hit else cells
+                    ahead += hit
+
+
 @njit(cache=True, inline="always")
 @no_type_check
 def _gather(source, neighbours, offset, start, stop, buffer, positions):

@@ -57,6 +57,14 @@ class NeighbourTable:
         return result, counts.to(self.rows.device)
 
 
+def check_kernel_size(kernel_size: int) -> None:
+    """Raise ``ValueError`` unless a kernel has a centre and stays within the reach of keys."""
+    if kernel_size % 2 == 0 or not 1 <= kernel_size <= 2 * REACH + 1:
+        raise ValueError(
+            f"a submanifold convolution needs an odd kernel size up to {2 * REACH + 1}, not {kernel_size}"
+        )
+
+
 def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> NeighbourTable:
     """Look up the neighbours of every cell under a cubic kernel of odd size.
 
@@ -71,11 +79,8 @@ def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> Neighbou
     Returns:
         Table of ``kernel_size ** 3`` offsets.
     """
+    check_kernel_size(kernel_size)
     radius, volume, cells = kernel_size // 2, kernel_size**3, keys.shape[0]
-    if kernel_size % 2 == 0 or not 0 <= radius <= REACH:
-        raise ValueError(
-            f"a neighbour table needs an odd kernel size between 1 and {2 * REACH + 1}, not {kernel_size}"
-        )
     own_rows = torch.arange(cells, device=keys.device)
     padded_keys = torch.cat([keys, keys.new_full((kernel_size,), BEYOND)])
     # One more column than cells: where a lookup misses, its mirror image is written there and dropped.

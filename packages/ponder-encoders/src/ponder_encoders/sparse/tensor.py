@@ -9,7 +9,7 @@ from torch import Tensor
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.sparse.backend import SparseBackend
 from ponder_encoders.sparse.keys import check_range, pack_keys
-from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table, neighbour_table
+from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
 
 
 class OccupiedCells:
@@ -31,10 +31,10 @@ class OccupiedCells:
         """Number of occupied cells."""
         return self.keys.shape[0]
 
-    def neighbours(self, kernel_size: int) -> NeighbourTable:
-        """The neighbours of each cell under a cubic kernel of odd size."""
+    def neighbours(self, kernel_size: int, backend: SparseBackend) -> NeighbourTable:
+        """The neighbours of each cell under a cubic kernel of odd size; the backend only says who looks them up."""
         if kernel_size not in self._neighbours:
-            self._neighbours[kernel_size] = neighbour_table(self.keys, kernel_size)
+            self._neighbours[kernel_size] = backend.neighbour_table(self.keys, kernel_size)
         return self._neighbours[kernel_size]
 
     def children(self) -> ChildTable:
