@@ -38,7 +38,9 @@ def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
     recipe = apply_overrides(get_recipe("rooms"), [f"trainer.seed={seed}", *overrides])
     assert isinstance(recipe, PretrainRecipe)
     resume = any((run / "checkpoints").glob("step-*"))
-    run_pretraining(recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume)
+    run_pretraining(
+        recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
+    )
     return run
 
 
@@ -58,7 +60,9 @@ def labelled_run(output: Path, seed: int, encoder: str, *, probe: bool, override
         keys = [f"trainer.seed={seed}", f"freeze_encoder={str(probe).lower()}", *overrides]
         recipe = with_encoder(apply_overrides(recipe, keys), source)
         resume = any((run / "checkpoints").glob("step-*"))
-        run_finetuning(recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume)
+        run_finetuning(
+            recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
+        )
     return measured(run, "miou")
 
 
@@ -68,14 +72,19 @@ def measured(run: Path, name: str) -> float:
 
 
 def table(scores: dict[str, list[float]], seeds: int) -> str:
-    lines = [f"| mIoU on 16 unseen rooms, % | mean of {seeds} seeds | lowest | highest |", "|---|---|---|---|"]
+    lines = [
+        f"| mIoU on 16 unseen rooms, % | mean of {seeds} seeds | lowest | highest |",
+        "|---|---|---|---|",
+    ]
     for name, values in scores.items():
         lines.append(f"| {name} | {statistics.mean(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/label-efficiency"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pretrain-set", action="append", default=[], metavar="KEY=VALUE")

@@ -33,6 +33,9 @@ class SparseUNetConfig(BaseModel):
     layers: tuple[PositiveInt, ...] = Field(
         default=(2, 3, 4, 6, 2, 2, 2, 2), description="residual blocks of each stage"
     )
+    renormalise: bool = Field(
+        False, description="batch renormalisation: wanted where a batch holds few scenes, see PointBatchNorm"
+    )
     norm_momentum: float = Field(
         default=0.01,
         gt=0,
@@ -221,6 +224,7 @@ class SparseUNet(nn.Module):
         for module in self.modules():
             if isinstance(module, PointBatchNorm):
                 module.momentum = config.norm_momentum
+                module.renormalise = config.renormalise
 
     @property
     def out_channels(self) -> int:
