@@ -9,13 +9,13 @@ share weights and sample positions; their losses and gradients are compared befo
 
 import argparse
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,8 @@ class Size:
     sampler: SamplerConfig
 
 
+FORMS = ("textbook", "ours", "recomputed")
+
 SIZES = {
     "small": Size(
         rays=384,
@@ -88,13 +90,14 @@ class Problem:
     targets: RayTargets
 
 
-def make_problem(size: Size) -> Problem:
+def make_problem(size: Size, recompute: bool = False) -> Problem:
     torch.manual_seed(0)
     config = RendererConfig(
         volume_shape=size.shape,
         dense=DenseNetConfig(channels=size.channels),
         field=size.field,
         sampler=size.sampler,
+        recompute=recompute,
     )
     lower, upper = torch.tensor([[-3.2, -3.2, 0.0]]), torch.tensor([[3.2, 3.2, 3.2]])
     coarse = torch.randn(1, size.channels, *(side // 4 for side in size.shape))
@@ -261,11 +264,37 @@ def peak_memory(size: str, form: str, threads: int) -> float:
 
 
 def print_peak(size: str, form: str) -> None:
-    problem = make_problem(SIZES[size])
+    problem = make_problem(SIZES[size], recompute=form == "recomputed")
     textbook = Textbook(problem) if form == "textbook" else None
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     ours_step(problem) if textbook is None else textbook_step(textbook)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6)
+    print(resident("VmHWM") - before)
+
+
+def resident(entry: str) -> float:
+    """Resident memory now (VmRSS) or at most (VmHWM), GB; Linux only."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(entry)) / 1e6
+
+
+def measure(name: str, arguments: argparse.Namespace) -> None:
+    problem, leaner = make_problem(SIZES[name]), make_problem(SIZES[name], recompute=True)
+    textbook = Textbook(problem)
+    print(f"{name}: float32 {compare(problem)}")
+    steps = {
+        "textbook": lambda: textbook_step(textbook),
+        "ours": lambda: ours_step(problem),
+        "recomputed": lambda: ours_step(leaner),
+    }
+    seconds = median_times(steps, arguments.repeat)
+    for form in FORMS:
+        line = f"  {form:10} {seconds[form]:7.3f} s, {seconds['textbook'] / seconds[form]:4.1f} times as fast"
+        if arguments.memory:
+            line += f", peak +{peak_memory(name, form, arguments.threads):.2f} GB"
+        print(line)
+    if SIZES[name].rays < 1000:
+        print(f"  float64 {compare(in_double(problem))}")
 
 
 def main() -> None:
@@ -276,9 +305,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--memory", action="store_true", help="also measure peaks, each in a process of its own"
+        "--memory", action="store_true", help="also measure peaks, each in a process of its own (Linux)"
     )
-    parser.add_argument("--peak", choices=["ours", "textbook"], help=argparse.SUPPRESS)
+    parser.add_argument("--peak", choices=FORMS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     names = arguments.size or list(SIZES)
@@ -289,20 +318,7 @@ def main() -> None:
         f"{platform.processor() or platform.machine()}, {arguments.threads} threads, torch {torch.__version__}"
     )
     for name in names:
-        problem = make_problem(SIZES[name])
-        textbook = Textbook(problem)
-        print(f"{name}: float32 {compare(problem)}")
-        steps = {"textbook": lambda t=textbook: textbook_step(t), "ours": lambda p=problem: ours_step(p)}
-        seconds = median_times(steps, arguments.repeat)
-        ratio = seconds["textbook"] / seconds["ours"]
-        print(
-            f"  textbook {seconds['textbook']:.3f} s, ours {seconds['ours']:.3f} s: {ratio:.1f} times faster"
-        )
-        if arguments.memory:
-            peaks = {form: peak_memory(name, form, arguments.threads) for form in ("textbook", "ours")}
-            print(f"  peak: textbook +{peaks['textbook']:.2f} GB, ours +{peaks['ours']:.2f} GB")
-        if SIZES[name].rays < 1000:
-            print(f"  float64 {compare(in_double(problem))}")
+        measure(name, arguments)
 
 
 if __name__ == "__main__":

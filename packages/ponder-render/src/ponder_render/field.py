@@ -106,11 +106,11 @@ class NeuralField(nn.Module):
     ) -> Geometry:
         """Eq. 4 and the gradients that the normal is made of."""
         output, gradient = self.geometry_net.with_gradient(torch.cat([coordinate, feature], dim=1))
+        # Split, not sliced: the backward pass of a slice writes zeros around it.
+        sdf, hidden = output.split([1, output.shape[1] - 1], dim=1)
+        by_coordinate, by_feature = gradient.split([self.coordinates, feature.shape[1]], dim=1)
         return Geometry(
-            sdf=output[:, 0],
-            hidden=output[:, 1:],
-            feature_gradient=gradient[:, self.coordinates :],
-            coordinate_gradient=gradient[:, : self.coordinates],
+            sdf=sdf[:, 0], hidden=hidden, feature_gradient=by_feature, coordinate_gradient=by_coordinate
         )
 
     def appearance(

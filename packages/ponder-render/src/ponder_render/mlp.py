@@ -15,9 +15,12 @@ class _SoftplusWithSlope(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, z: Tensor, beta: float) -> tuple[Tensor, Tensor]:
-        slope = torch.sigmoid(beta * z)
-        # softplus(z) = relu(z) - log(max(s, 1 - s)) / beta: several times faster than torch's, and as exact.
-        value = torch.maximum(slope, 1 - slope).log_().mul_(-1 / beta).add_(z.clamp(min=0))
+        # softplus(z) = relu(z) - log(max(s, 1 - s)) / beta: twice as fast as torch's, and as exact.
+        scratch = z * beta
+        slope = torch.sigmoid(scratch)
+        torch.sub(1, slope, out=scratch)
+        torch.maximum(slope, scratch, out=scratch)
+        value = z.clamp(min=0).sub_(scratch.log_(), alpha=1 / beta)
         ctx.save_for_backward(slope)
         ctx.beta = beta
         return value, slope
