@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -245,7 +245,7 @@ def in_double(problem: Problem) -> Problem:
     )
 
 
-def median_times(steps: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:
+def median_times(steps: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
     """Median seconds of each step; the steps take turns, so that a busy moment hits all of them."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(repeat + 1):
