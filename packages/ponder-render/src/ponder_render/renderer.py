@@ -17,6 +17,7 @@ from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import NeusConfig, NeusDensity
 from ponder_render.evaluation import FlatValues, evaluate_field, evaluate_sdf
 from ponder_render.field import FieldConfig, NeuralField
+from ponder_render.initialisation import initialise_rectified
 from ponder_render.placement import Placement, join_placements, place
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
 from ponder_render.sampling import (
@@ -90,6 +91,9 @@ class VolumeRenderer(nn.Module):
         self.project = nn.Identity() if width is None else nn.Linear(in_channels, width, bias=False)
         self.dense = build_dense_net(config.dense, in_channels if width is None else width)
         self.field = NeuralField(config.field, config.dense.channels)
+        for part in (self.project, self.dense, self.field.color_head, self.field.semantic_head):
+            if part is not None:
+                initialise_rectified(part)
         self.density = NeusDensity(config.density)
 
     def build_volume(

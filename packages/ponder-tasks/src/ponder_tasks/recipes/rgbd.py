@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from ponder_data import AugmentationConfig, MaskingConfig, RgbdSequenceConfig, SampleConfig
+from ponder_data import RgbdSequenceConfig
 from ponder_render import RenderingLossConfig
 
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.recipe import PretrainRecipe, RenderingEvaluationConfig, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_renderer
+from ponder_tasks.recipes.rooms import small_encoder, small_renderer, small_sample
 
 
 def frames(split: Literal["train", "val"]) -> RgbdSequenceConfig:
@@ -24,18 +24,11 @@ def rgbd() -> PretrainRecipe:
         description="pre-train on your own RGB-D frames with poses (--data FOLDER): minutes on two CPU cores",
         train_data=frames("train"),
         val_data=frames("val"),
-        sample=SampleConfig(
-            grid_size=0.05,
-            augmentation=AugmentationConfig(),
-            masking=MaskingConfig(kind="random", ratio=0.8),
-            views_per_scene=4,
-            rays_per_view=64,
-            depth_share=0.5,
-        ),
+        sample=small_sample().model_copy(update={"depth_share": 0.5}),
         encoder=small_encoder(),
         renderer=small_renderer(),
-        losses=RenderingLossConfig(),
+        losses=RenderingLossConfig(truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
-        optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
-        trainer=TrainerConfig(steps=600, batch_size=2, checkpoint_every=100, validate_every=200),
+        optimizer=OptimizerConfig(kind="adamw", learning_rate=3e-3, weight_decay=1e-2),
+        trainer=TrainerConfig(steps=500, batch_size=4, checkpoint_every=100, validate_every=0),
     )

@@ -1,6 +1,6 @@
 """``rooms-semseg``: semantic segmentation of procedural rooms from the labels of very few of them."""
 
-from ponder_data import AugmentationConfig, SampleConfig, SyntheticRoomsConfig
+from ponder_data import AugmentationConfig, ColorJitterConfig, SampleConfig, SyntheticRoomsConfig
 
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.recipe import SegmentRecipe, TrainerConfig
@@ -21,7 +21,12 @@ def rooms_semseg() -> SegmentRecipe:
         val_data=SyntheticRoomsConfig(
             split="val", scenes=16, first=FIRST_LABELLED_ROOM, views=6, held_out_views=0
         ),
-        sample=SampleConfig(grid_size=0.05, augmentation=AugmentationConfig()),
+        sample=SampleConfig(
+            grid_size=0.08,
+            augmentation=AugmentationConfig(
+                color=ColorJitterConfig(brightness=0.2, contrast=0.3, noise=0.05)
+            ),
+        ),
         encoder=small_encoder(),
         optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
         trainer=TrainerConfig(steps=200, batch_size=2, checkpoint_every=100),
