@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-# Set before torch is imported: fresh large tensors otherwise spend their time in page faults.
+# Both are read when torch is imported. Fresh large tensors otherwise spend their time in page faults; and threads that
+# wait by spinning steal the core, on a busy machine, from the thread that they wait for.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
@@ -59,6 +61,23 @@ def room_cells(target: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(cells - cells.min(axis=0))
 
 
+def native_pairs(table: ChildTable) -> tuple[Tensor, Tensor]:
+    """A strided convolution's rulebook as spconv holds it: (small, large cells) for each slot, and how many."""
+    pairs = torch.full((2, 8, table.parent.shape[0]), -1, dtype=torch.int32)
+    counts = torch.zeros(8, dtype=torch.int32)
+    for slot in range(8):
+        rows = (table.slot == slot).nonzero().squeeze(1)
+        pairs[0, slot, : len(rows)] = rows.int()
+        pairs[1, slot, : len(rows)] = table.parent[rows].int()
+        counts[slot] = len(rows)
+    return pairs, counts
+
+
+def native_kernels(weight: Tensor) -> Tensor:
+    """Kernels of size 2 as spconv holds them."""
+    return weight.permute(2, 0, 1).reshape(weight.shape[2], 2, 2, 2, weight.shape[1]).contiguous()
+
+
 def native_backend() -> SparseBackend:
     """spconv's Native algorithm for all three convolutions (our backend leaves strided ones to PyTorch)."""
     from ponder_encoders.sparse.backend_spconv import SpconvBackend, ops
@@ -88,32 +107,22 @@ def native_backend() -> SparseBackend:
             )
             return to_features, to_kernels, None, None, None, None
 
-    cached: dict[int, tuple[Tensor, Tensor]] = {}
+    # The table is kept beside its pairs: a freed table's id would be given to another one.
+    cached: dict[int, tuple[ChildTable, tuple[Tensor, Tensor]]] = {}
 
     def pairs_of(table: ChildTable) -> tuple[Tensor, Tensor]:
         if id(table) not in cached:
-            fine = table.parent.shape[0]
-            pairs = torch.full((2, 8, fine), -1, dtype=torch.int32)
-            counts = torch.zeros(8, dtype=torch.int32)
-            for slot in range(8):
-                rows = (table.slot == slot).nonzero().squeeze(1)
-                pairs[0, slot, : len(rows)] = rows.int()
-                pairs[1, slot, : len(rows)] = table.parent[rows].int()
-                counts[slot] = len(rows)
-            cached[id(table)] = pairs, counts
-        return cached[id(table)]
-
-    def kernels_of(weight: Tensor) -> Tensor:
-        return weight.permute(2, 0, 1).reshape(weight.shape[2], 2, 2, 2, weight.shape[1]).contiguous()
+            cached[id(table)] = table, native_pairs(table)
+        return cached[id(table)][1]
 
     class NativeBackend(SpconvBackend):
         def down(self, features: Tensor, weight: Tensor, table: ChildTable) -> Tensor:
             rows = table.coarse_keys.shape[0]
-            return Native.apply(features, kernels_of(weight), *pairs_of(table), rows, False)  # type: ignore[no-any-return]
+            return Native.apply(features, native_kernels(weight), *pairs_of(table), rows, False)  # type: ignore[no-any-return]
 
         def up(self, features: Tensor, weight: Tensor, table: ChildTable) -> Tensor:
             rows = table.parent.shape[0]
-            return Native.apply(features, kernels_of(weight), *pairs_of(table), rows, True)  # type: ignore[no-any-return]
+            return Native.apply(features, native_kernels(weight), *pairs_of(table), rows, True)  # type: ignore[no-any-return]
 
     return NativeBackend()
 

@@ -54,7 +54,9 @@ def test_the_gradient_is_that_of_the_formula_with_constant_corrections():
     batch_mean = again.mean(dim=0)
     batch_deviation = (again.var(dim=0, unbiased=False) + layer.eps).sqrt()
     stretch, shift = (batch_deviation / deviation).detach(), ((batch_mean - mean) / deviation).detach()
-    expected = ((again - batch_mean) / batch_deviation * stretch + shift) * layer.weight.detach() + layer.bias.detach()
+    expected = (
+        (again - batch_mean) / batch_deviation * stretch + shift
+    ) * layer.weight.detach() + layer.bias.detach()
     (expected * weights).sum().backward()
     torch.testing.assert_close(given.grad, again.grad)
 

@@ -138,10 +138,6 @@ def published_sizes(state_dict: Mapping[str, Tensor]) -> PublishedSizes:
             f"weights of sparse kernels must have five axes [out, kx, ky, kz, in]: {_list(wrong)}"
         )
 
-    def blocks(side: str, stage: int) -> int:
-        found = (re.match(rf"{side}\.{stage}\.block(\d+)\.", name) for name in names.encoder)
-        return 1 + max((int(match.group(1)) for match in found if match), default=-1)
-
     down, up = range(stages), range(stages - 1, -1, -1)
     return PublishedSizes(
         in_channels=shapes["conv_input.0.weight"][4],
@@ -150,8 +146,13 @@ def published_sizes(state_dict: Mapping[str, Tensor]) -> PublishedSizes:
             *(shapes[f"down.{s}.0.weight"][0] for s in down),
             *(shapes[f"up.{s}.0.weight"][0] for s in up),
         ),
-        layers=(*(blocks("enc", s) for s in down), *(blocks("dec", s) for s in up)),
+        layers=(*(_blocks(names, "enc", s) for s in down), *(_blocks(names, "dec", s) for s in up)),
     )
+
+
+def _blocks(names: PublishedNames, side: str, stage: int) -> int:
+    found = (re.match(rf"{side}\.{stage}\.block(\d+)\.", name) for name in names.encoder)
+    return 1 + max((int(match.group(1)) for match in found if match), default=-1)
 
 
 def published_weights(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

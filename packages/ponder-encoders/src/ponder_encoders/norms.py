@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
 LARGEST_STRETCH = 3.0
 LARGEST_SHIFT = 5.0
 """How far renormalisation corrects a batch: the bounds that Ioffe reaches after warming up."""

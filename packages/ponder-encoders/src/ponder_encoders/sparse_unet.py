@@ -34,7 +34,8 @@ class SparseUNetConfig(BaseModel):
         default=(2, 3, 4, 6, 2, 2, 2, 2), description="residual blocks of each stage"
     )
     renormalise: bool = Field(
-        False, description="batch renormalisation: wanted where a batch holds few scenes, see PointBatchNorm"
+        default=False,
+        description="batch renormalisation: wanted where a batch holds few scenes, see PointBatchNorm",
     )
     norm_momentum: float = Field(
         default=0.01,
