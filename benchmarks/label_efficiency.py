@@ -1,9 +1,10 @@
 """Does pre-training without labels help where labels are few? Procedural rooms.
 
-For each seed: pre-train ``rooms`` (no labels), then train ``rooms-semseg`` in four ways, each pair for the same number
-of steps: all weights, from scratch and from the pre-trained encoder, with the labels of two rooms; and a linear probe on a
-random and on the pre-trained encoder, both frozen, with the labels of 24 rooms (a linear layer on two rooms alone
-learns which colours these two happen to have). Every run is judged on the same sixteen rooms that no training has seen.
+For each seed: pre-train ``rooms`` (no labels), then train ``rooms-semseg`` in four ways, each pair for the same
+number of steps: all weights, from scratch and from the pre-trained encoder, with the labels of two rooms; and a
+linear probe on a random and on the pre-trained encoder, both frozen, with the labels of 24 rooms (a linear layer on
+two rooms alone learns which colours these two happen to have). Every run is judged on the same sixteen rooms that no
+training has seen.
 
     uv run python benchmarks/label_efficiency.py --output runs/label-efficiency
 

@@ -49,7 +49,7 @@ def test_a_good_sequence_is_accepted(ponder, tmp_path):
 
 
 def test_a_data_folder_that_is_not_there(ponder, tmp_path):
-    assert_refused(pretrain_rgbd(ponder, "--data", "nowhere"), "nowhere", "not")
+    assert_refused(pretrain_rgbd(ponder, "--data", "nowhere"), "nowhere", "no such folder")
     assert not (tmp_path / "runs").exists()
 
 

@@ -54,4 +54,4 @@ def test_segmentation_gives_the_stored_losses(tmp_path):
     run_finetuning(recipe, tmp_path / "run", command="test", listener=SilentListener())
     found = losses(tmp_path / "run")
     compare("rooms-semseg", found)
-    assert found[-1] < 0.9 * found[0]
+    assert found[-1] < 0.95 * found[0]

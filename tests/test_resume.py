@@ -43,7 +43,8 @@ def stop_after_step(process: subprocess.Popen[str], run: Path, step: int, number
 
 def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
     whole = start(tmp_path, "whole")
-    assert whole.wait(timeout=240) == 0
+    whole.communicate(timeout=240)
+    assert whole.returncode == 0
     killed = start(tmp_path, "killed")
     stop_after_step(killed, tmp_path / "runs" / "killed", 4, signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL

@@ -34,10 +34,10 @@ TINY_PRETRAIN = (
     "evaluation.scenes=1",
     "evaluation.views_per_scene=1",
     "evaluation.pixel_stride=4",
-    "trainer.validate_every=0",
+    "trainer.workers=0",
 )
 
-TINY_SEGMENT = (*TINY_ROOMS, *TINY_ENCODER, "trainer.validate_every=0")
+TINY_SEGMENT = (*TINY_ROOMS, *TINY_ENCODER, "trainer.workers=0")
 
 
 def set_options(assignments: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ The trainer calls a listener; a listener never changes the run.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class TrainingEnd:
     report: Path | None
 
 
+@runtime_checkable
 class TrainingListener(Protocol):
     """Watches a run."""
 

@@ -1,12 +1,13 @@
 """Optimisers and the one-cycle schedule."""
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 
 class OptimizerConfig(BaseModel):
@@ -40,13 +41,25 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig)
 
 
 def build_schedule(optimizer: Optimizer, config: OptimizerConfig, steps: int) -> LRScheduler:
-    """Return the one-cycle schedule over ``steps`` optimiser steps (cosine, momentum left alone)."""
-    return OneCycleLR(
-        optimizer,
-        max_lr=config.learning_rate,
-        total_steps=max(steps, 2),
-        pct_start=config.warmup_fraction,
-        div_factor=config.initial_divisor,
-        final_div_factor=config.final_divisor,
-        cycle_momentum=False,
-    )
+    """Return the one-cycle schedule over ``steps`` optimiser steps; momentum is left alone."""
+    return LambdaLR(optimizer, lambda step: one_cycle(step, steps, config))
+
+
+def one_cycle(step: int, steps: int, config: OptimizerConfig) -> float:
+    """Return the learning rate of ``step`` (from 0) as a share of the peak: half a cosine up, half a cosine down.
+
+    It climbs from ``1 / initial_divisor`` over the first ``warmup_fraction`` of the steps, and falls to
+    ``1 / (initial_divisor * final_divisor)`` at the last. Runs of any length have one, even of a single step.
+    """
+    first = 1.0 / config.initial_divisor
+    last = first / config.final_divisor
+    peak = config.warmup_fraction * steps - 1.0
+    if step < peak:
+        return _cosine(first, 1.0, step / peak)
+    length = steps - 1.0 - max(peak, 0.0)
+    return _cosine(1.0, last, min((step - max(peak, 0.0)) / length, 1.0) if length > 0 else 0.0)
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    """Return the point at ``share`` of half a cosine from ``start`` to ``end``."""
+    return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0

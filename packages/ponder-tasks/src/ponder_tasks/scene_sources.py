@@ -14,5 +14,7 @@ def open_scenes(config: SceneConfig) -> Scenes:
     Raises:
         ValueError: when the data is not there or holds nothing to learn from.
     """
+    if isinstance(config, RgbdSequenceConfig) and config.path is None:
+        raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")
     scenes = RgbdSequence(config) if isinstance(config, RgbdSequenceConfig) else SyntheticRooms(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))

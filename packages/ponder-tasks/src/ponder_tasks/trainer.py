@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
@@ -37,6 +37,7 @@ from ponder_tasks.recipe import Recipe, TrainerConfig
 from ponder_tasks.run_folder import RunFolder
 
 
+@runtime_checkable
 class Task(Protocol):
     """What the trainer needs to know of a task."""
 
@@ -122,6 +123,7 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     with GracefulStop() as stop, Journal(folder, listener) as journal:
         batches = iter(load_batches(sequence, first=first * config.accumulate, workers=config.workers))
         step = first
+        learner.model.train()  # by the task's own train(), which may hold parts of it in evaluation mode
         while step < config.steps and not stop.requested:
             report = take_step(learner, batches, step)
             step += 1

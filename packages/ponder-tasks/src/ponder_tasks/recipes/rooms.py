@@ -27,9 +27,9 @@ def small_encoder() -> SparseUNetConfig:
 
 
 def small_renderer() -> RendererConfig:
-    """A renderer for rooms: cells of about 14 cm, NeuS with 48 + 16 samples."""
+    """A renderer for rooms: cells of about 12 cm, NeuS with 48 + 16 samples."""
     return RendererConfig(
-        volume_shape=(40, 40, 20),
+        volume_shape=(48, 48, 24),
         margin=0.1,
         dense=DenseNetConfig(kind="unet", channels=24, projected_channels=32),
         field=FieldConfig(hidden=64, sdf_layers=2, color_layers=1, geometry_channels=15),
@@ -62,5 +62,5 @@ def rooms() -> PretrainRecipe:
         losses=RenderingLossConfig(truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
         optimizer=OptimizerConfig(kind="adamw", learning_rate=3e-3, weight_decay=1e-2),
-        trainer=TrainerConfig(steps=500, batch_size=4, checkpoint_every=100, validate_every=0),
+        trainer=TrainerConfig(steps=480, batch_size=4, workers=1, checkpoint_every=100, validate_every=0),
     )
