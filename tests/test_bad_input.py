@@ -124,6 +124,14 @@ def test_scans_that_cannot_be_encoded(ponder, tmp_path, checkpoint, coord, words
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "scan.npz"]
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there(ponder, tmp_path):
+    assert_refused(
+        ponder("pretrain", "rooms", "--device", "cuda", *set_options(TINY_PRETRAIN)), "cuda", "--device cpu"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_encoder_that_is_not_there(ponder, tmp_path):
     done = ponder("finetune", "rooms-semseg", "--encoder", "runs/none", *set_options(TINY_SEGMENT))
     assert_refused(done, "runs/none")

@@ -11,6 +11,7 @@ from ponder_encoders import SparseUNet
 from torch import Tensor
 
 from ponder_tasks.bridges import encoder_points
+from ponder_tasks.devices import check_device
 from ponder_tasks.encoder_source import load_encoder
 from ponder_tasks.whole_scene import whole_scene
 
@@ -60,6 +61,7 @@ def encode_scan(scan: Path, encoder_source: Path, output: Path, *, device: str =
         raise ValueError(f"output {output} must end in .npz")
     if not output.parent.is_dir():
         raise ValueError(f"output folder {output.parent} is not there; make it first")
+    check_device(device)
     scene = read_scan(scan)
     encoder, weights = load_encoder(encoder_source)
     grid_size = weights.recipe.sample.grid_size

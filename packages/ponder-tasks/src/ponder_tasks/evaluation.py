@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ponder_tasks.checkpoint import Weights, load_weights
+from ponder_tasks.devices import check_device
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import SegmentationMetrics
 from ponder_tasks.pretrain.evaluation import measure_rendering
@@ -51,6 +52,7 @@ def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") ->
     Raises:
         ValueError: when ``run`` holds no readable checkpoint, or the data is not there.
     """
+    check_device(device)
     weights = load_weights(run)
     if isinstance(weights.recipe, SegmentRecipe):
         return _evaluate_segmentation(run, weights, weights.recipe, data, device)

@@ -22,6 +22,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ponder_tasks.batches import BatchSequence, load_batches, seeded_generator
 from ponder_tasks.checkpoint import latest_checkpoint, load_training_state, save_checkpoint
+from ponder_tasks.devices import check_device
 from ponder_tasks.graceful_stop import GracefulStop
 from ponder_tasks.journal import Journal
 from ponder_tasks.listener import (
@@ -112,6 +113,7 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
             loss that is not finite.
     """
     config = task.recipe.trainer
+    check_device(config.accelerator)
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices)
     fabric.launch()
     sequence = task.batches(fabric.global_rank, fabric.world_size)

@@ -29,5 +29,5 @@ def rooms_semseg() -> SegmentRecipe:
         ),
         encoder=small_encoder(),
         optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
-        trainer=TrainerConfig(steps=200, batch_size=2, checkpoint_every=100),
+        trainer=TrainerConfig(steps=150, batch_size=2, checkpoint_every=50),
     )
