@@ -13,5 +13,6 @@ def check_device(name: str) -> None:
     kind = name.split(":")[0]
     if kind in found and not found[kind]():
         raise ValueError(
-            f"there is no {kind} device that torch {torch.__version__} can use; take --device cpu, or see 'ponder doctor'"
+            f"there is no {kind} device that torch {torch.__version__} can use; "
+            "take --device cpu, or see 'ponder doctor'"
         )
