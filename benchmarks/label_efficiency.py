@@ -27,7 +27,14 @@ ARMS = (
 )
 
 
-PROBE = ("freeze_encoder=true", "train_data.scenes=24", "trainer.batch_size=4")
+# A linear layer alone wants a larger step than a whole network.
+PROBE = (
+    "freeze_encoder=true",
+    "train_data.scenes=24",
+    "trainer.batch_size=4",
+    "trainer.steps=120",
+    "optimizer.learning_rate=2e-2",
+)
 
 
 def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
