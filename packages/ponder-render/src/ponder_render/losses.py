@@ -107,7 +107,7 @@ def rendering_losses(rendered: Rendered, targets: RayTargets, config: RenderingL
     if rendered.color is not None:
         values["color"] = masked_mean((rendered.color - targets.color).abs().mean(dim=1), inside)
     values["distance"] = masked_mean((rendered.distance - targets.distance).abs(), sensed)
-    values["eikonal"] = eikonal_loss(rendered.values.gradient, rendered.samples.valid)
+    values["eikonal"] = eikonal_loss(rendered.values.gradient, rendered.samples.evaluated)
     values["near_surface"] = near_surface_loss(rendered, targets.distance, sensed, config.truncation)
     values["free_space"] = free_space_loss(rendered, targets.distance, sensed, config.truncation)
     if rendered.semantic is not None:
@@ -125,11 +125,11 @@ def explainable(rendered: Rendered, targets: RayTargets) -> Bool[Tensor, " rays"
 
 
 def eikonal_loss(
-    gradient: Float[Tensor, "rays samples 3"], valid: Bool[Tensor, " rays"]
+    gradient: Float[Tensor, "rays samples 3"], evaluated: Bool[Tensor, "rays samples"]
 ) -> Float[Tensor, ""]:
-    """Mean of ``(|gradient| - 1)^2`` over the samples of valid rays: an SDF grows by one metre per metre."""
+    """Mean of ``(|gradient| - 1)^2`` over evaluated samples: an SDF grows by one metre per metre."""
     excess = torch.linalg.vector_norm(gradient, dim=2) - 1
-    return masked_mean(excess.square(), valid[:, None].expand_as(excess))
+    return masked_mean(excess.square(), evaluated)
 
 
 def near_surface_loss(
@@ -137,7 +137,8 @@ def near_surface_loss(
 ) -> Float[Tensor, ""]:
     """Mean of ``|sdf - (sensed - t)|`` over samples within ``truncation`` metres of the sensed surface."""
     ahead = sensed[:, None] - rendered.samples.distance
-    return masked_mean((rendered.values.sdf - ahead).abs(), known[:, None] & (ahead.abs() <= truncation))
+    near = known[:, None] & rendered.samples.evaluated & (ahead.abs() <= truncation)
+    return masked_mean((rendered.values.sdf - ahead).abs(), near)
 
 
 def free_space_loss(
@@ -145,7 +146,8 @@ def free_space_loss(
 ) -> Float[Tensor, ""]:
     """Mean of ``relu(truncation - sdf)`` over samples more than ``truncation`` metres before the surface."""
     ahead = sensed[:, None] - rendered.samples.distance
-    return masked_mean(F.relu(truncation - rendered.values.sdf), known[:, None] & (ahead > truncation))
+    free = known[:, None] & rendered.samples.evaluated & (ahead > truncation)
+    return masked_mean(F.relu(truncation - rendered.values.sdf), free)
 
 
 def semantic_loss(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -26,17 +27,68 @@ class Samples:
         start, end: the intervals; one ends where the next starts, the last at the far side of the ray's box.
         distance: where in each interval the field is evaluated, ``start <= distance <= end``.
         valid: False for rays that miss their volume; their intervals have zero length.
+        skipped: True where the field is not evaluated, because space is known to be empty there; None: it
+            is evaluated everywhere.
     """
 
     start: Float[Tensor, "rays samples"]
     end: Float[Tensor, "rays samples"]
     distance: Float[Tensor, "rays samples"]
     valid: Bool[Tensor, " rays"]
+    skipped: Bool[Tensor, "rays samples"] | None = None
 
     @property
     def middle(self) -> Float[Tensor, "rays samples"]:
         """The middles of the intervals: the ``t_j`` of Eq. 6."""
         return 0.5 * (self.start + self.end)
+
+    @property
+    def evaluated(self) -> Bool[Tensor, "rays samples"]:
+        """Samples that count: of rays that cross their volume, and not skipped."""
+        valid = self.valid[:, None].expand_as(self.distance)
+        return valid if self.skipped is None else valid & ~self.skipped
+
+    def packed(self) -> "PackedSamples":
+        """The evaluated samples alone."""
+        evaluated = self.evaluated
+        return PackedSamples(
+            ray_indices=evaluated.nonzero()[:, 0],
+            start=self.start[evaluated],
+            end=self.end[evaluated],
+            distance=self.distance[evaluated],
+            offsets=evaluated.sum(dim=1).cumsum(0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedSamples:
+    """Intervals along rays, each ray with as many as it needs, one ray after the other.
+
+    Attributes:
+        ray_indices: the ray of each sample, ascending.
+        start, end: the intervals, sorted along each ray. There may be gaps between them.
+        distance: where in each interval the field is evaluated.
+        offsets: cumulative number of samples per ray: ray ``r`` owns ``offsets[r - 1]`` to ``offsets[r]``.
+    """
+
+    ray_indices: Int[Tensor, " samples"]
+    start: Float[Tensor, " samples"]
+    end: Float[Tensor, " samples"]
+    distance: Float[Tensor, " samples"]
+    offsets: Int[Tensor, " rays"]
+
+    def __len__(self) -> int:
+        return self.ray_indices.shape[0]
+
+    @property
+    def middle(self) -> Float[Tensor, " samples"]:
+        """The middles of the intervals: the ``t_j`` of Eq. 6."""
+        return 0.5 * (self.start + self.end)
+
+    @property
+    def count(self) -> Int[Tensor, " rays"]:
+        """Samples of each ray."""
+        return torch.diff(self.offsets, prepend=self.offsets.new_zeros(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +96,9 @@ class FieldValues:
     """What the field says at each sample (Eq. 4, 5, 9). A head that is absent gives None.
 
     Attributes:
-        sdf: signed distance in metres, positive in free space.
+        sdf: signed distance in metres, positive in free space; the diagonal of the box at skipped samples.
         gradient: d sdf / d p in world units (unitless where the SDF is exact); the normal before
-            normalisation.
+            normalisation. Zero, like colour and semantics, at skipped samples.
         color: in [0, 1].
         semantic: logits or embedding.
     """
