@@ -14,11 +14,21 @@ from ponder_render import (
     Rendered,
     RendererConfig,
     SamplerConfig,
+    UnisurfConfig,
+    VolsdfConfig,
     VolumeRenderer,
 )
+from ponder_render.compositing import render_weights
+from ponder_render.density import volsdf_opacity
 from ponder_render.field import Appearance, Geometry, NeuralField
 from torch import Tensor
 
+DENSITIES: dict[str, NeusConfig | VolsdfConfig | UnisurfConfig] = {
+    "discrete": NeusConfig(initial_sharpness=400.0),
+    "midpoint": NeusConfig(form="midpoint", initial_sharpness=400.0),
+    "volsdf": VolsdfConfig(initial_beta=0.005),
+    "unisurf": UnisurfConfig(initial_sharpness=400.0),
+}
 LOWER, UPPER = torch.tensor([-2.0, -1.5, -1.0]), torch.tensor([2.0, 1.5, 1.0])
 
 
@@ -50,10 +60,10 @@ class AnalyticField(NeuralField):
         return Appearance(color=(gradient + 1) / 2, semantic=None)
 
 
-def render(sdf: Callable[[Tensor], Tensor], rays: RayBundle, form: str, importance: int = 0) -> Rendered:
+def render(sdf: Callable[[Tensor], Tensor], rays: RayBundle, density: str, importance: int = 0) -> Rendered:
     config = RendererConfig(
         dense=DenseNetConfig(channels=1, groups=1),
-        density=NeusConfig.model_validate({"form": form, "initial_sharpness": 400.0}),
+        density=DENSITIES[density],
         sampler=SamplerConfig(uniform=128, importance=importance),
     )
     renderer = VolumeRenderer(config, in_channels=1)
@@ -83,31 +93,38 @@ def plane(position: Tensor) -> Tensor:
     return 1.1 - position[:, 0]
 
 
+def importance_for(density: str) -> int:
+    """NeuS, which compares an interval's ends, needs no finer samples than the uniform ones for their precision."""
+    return 64 if density in ("volsdf", "unisurf") else 0
+
+
+def uniform_half_sample(rendered: Rendered) -> Tensor:
+    return 0.5 * (rendered.samples.end[:, -1] - rendered.samples.start[:, 0]) / 128
+
+
 def sphere(position: Tensor) -> Tensor:
     return position.norm(dim=1) - 0.8
 
 
-@pytest.mark.parametrize("form", ["discrete", "midpoint"])
-def test_a_plane_is_seen_at_its_distance(form: str) -> None:
+@pytest.mark.parametrize("density", DENSITIES)
+def test_a_plane_is_seen_at_its_distance(density: str) -> None:
     rays = fan()
-    rendered = render(plane, rays, form)
+    rendered = render(plane, rays, density, importance_for(density))
     expected = 2.9 / rays.direction[:, 0]
-    half_sample = 0.5 * (rendered.samples.end - rendered.samples.start)[:, :-1].amax(dim=1)
-    assert bool(((rendered.distance - expected).abs() <= half_sample).all())
+    assert bool(((rendered.distance - expected).abs() <= uniform_half_sample(rendered)).all())
     torch.testing.assert_close(rendered.opacity, torch.ones(40), atol=1e-3, rtol=0)
     torch.testing.assert_close(rendered.normal, torch.tensor([[-1.0, 0, 0]]).expand(40, 3), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("form", ["discrete", "midpoint"])
-def test_a_sphere_is_seen_at_its_distance_with_its_normals(form: str) -> None:
+@pytest.mark.parametrize("density", DENSITIES)
+def test_a_sphere_is_seen_at_its_distance_with_its_normals(density: str) -> None:
     rays = fan()
-    rendered = render(sphere, rays, form, importance=64)
+    rendered = render(sphere, rays, density, importance=64)
     along = (rays.origin * rays.direction).sum(dim=1)
     expected = -along - (along.square() - 1.8**2 + 0.8**2).sqrt()
     seen = ~expected.isnan() & (along.square() - 1.8**2 + 0.8**2 > 0.05)
     assert int(seen.sum()) > 20
-    uniform_half = 0.5 * (rendered.samples.end[:, -1] - rendered.samples.start[:, 0]) / 128
-    assert bool(((rendered.distance - expected).abs() <= uniform_half)[seen].all())
+    assert bool(((rendered.distance - expected).abs() <= uniform_half_sample(rendered))[seen].all())
     point = rays.origin + expected[:, None] * rays.direction
     torch.testing.assert_close(rendered.normal[seen], point[seen] / 0.8, atol=0.05, rtol=0)
 
@@ -125,8 +142,8 @@ def test_the_largest_weight_lies_at_the_surface(form: str) -> None:
     assert bool((expected <= start + 1.5 * width).all())
 
 
-@pytest.mark.parametrize("form", ["discrete", "midpoint"])
-def test_what_lies_behind_a_wall_weighs_nothing(form: str) -> None:
+@pytest.mark.parametrize("density", DENSITIES)
+def test_what_lies_behind_a_wall_weighs_nothing(density: str) -> None:
     """Two thin walls: less than 1 % of the light reaches the second."""
 
     def walls(position: Tensor) -> Tensor:
@@ -134,10 +151,19 @@ def test_what_lies_behind_a_wall_weighs_nothing(form: str) -> None:
         return torch.minimum((x - 0.2).abs(), (x - 1.2).abs()) - 0.1
 
     rays = fan()
-    rendered = render(walls, rays, form)
+    rendered = render(walls, rays, density, importance_for(density))
     x = rays.origin[:, :1] + rendered.samples.middle * rays.direction[:, :1]
     assert rendered.weights.masked_fill(x < 0.7, 0).sum(dim=1).max().item() < 0.01
     assert rendered.weights.masked_fill(x > 0.7, 0).sum(dim=1).min().item() > 0.99
     first = (0.1 + 1.8) / rays.direction[:, 0]
-    half_sample = 0.5 * (rendered.samples.end - rendered.samples.start)[:, :-1].amax(dim=1)
-    assert bool(((rendered.distance - first).abs() <= half_sample).all())
+    assert bool(((rendered.distance - first).abs() <= uniform_half_sample(rendered)).all())
+
+
+def test_the_largest_weight_of_volsdf_lies_a_known_way_behind_the_surface() -> None:
+    """Head on: where y = (1 - y)^2 with y = exp(-depth / beta) / 2, at 0.27 beta; see VolsdfDensity."""
+    beta, edges = 0.1, torch.linspace(0, 4, 40001, dtype=torch.float64)
+    depth = 0.5 * (edges[1:] + edges[:-1]) - 2
+    weights = render_weights(volsdf_opacity(-depth[None], (edges[1:] - edges[:-1])[None], beta))
+    expected = -beta * torch.tensor(3 - 5**0.5).log().item()
+    assert depth[weights.argmax()].item() == pytest.approx(expected, abs=2e-4)
+    assert expected == pytest.approx(0.269 * beta, rel=1e-2)

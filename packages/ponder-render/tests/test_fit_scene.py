@@ -1,16 +1,20 @@
 """End to end: a small volume and its field learn an analytic scene from rays, in seconds."""
 
+import pytest
 import torch
 from ponder_render import (
     Bounds,
     DenseNetConfig,
     FeatureVolume,
     FieldConfig,
+    NeusConfig,
     RayBundle,
     RayTargets,
     RendererConfig,
     RenderingLossConfig,
     SamplerConfig,
+    UnisurfConfig,
+    VolsdfConfig,
     VolumeRenderer,
     rendering_losses,
 )
@@ -49,11 +53,13 @@ def psnr(color: Tensor | None, truth: Tensor) -> float:
     return -10 * (color - truth).square().mean().log10().item()
 
 
-def test_views_of_a_scene_are_learned() -> None:
+@pytest.mark.parametrize("density", [NeusConfig(), VolsdfConfig(), UnisurfConfig()], ids=lambda c: c.kind)
+def test_views_of_a_scene_are_learned(density: NeusConfig | VolsdfConfig | UnisurfConfig) -> None:
     torch.manual_seed(0)
     config = RendererConfig(
         dense=DenseNetConfig(channels=8),
         field=FieldConfig(hidden=32, semantic_channels=2, semantic_layers=0),
+        density=density,
         sampler=SamplerConfig(uniform=24, importance=8),
     )
     renderer = VolumeRenderer(config, in_channels=8)
@@ -68,7 +74,7 @@ def test_views_of_a_scene_are_learned() -> None:
     networks = [*renderer.field.parameters(), *renderer.density.parameters()]
     optimizer = torch.optim.Adam([{"params": [table], "lr": 0.02}, {"params": networks, "lr": 0.004}])
     generator = torch.Generator().manual_seed(2)
-    for step in range(180):
+    for step in range(150):
         rays = rays_into_the_room(256, seed=100 + step)
         targets = look(rays)
         rendered = renderer(volume, rays, generator=generator)

@@ -9,15 +9,22 @@ import torch
 import torch.nn.functional as F
 from ponder_render import (
     DenseNetConfig,
+    Density,
     FeatureVolume,
     FieldConfig,
     NeusConfig,
+    NeusDensity,
     RayBundle,
     RayTargets,
     Rendered,
     RendererConfig,
     RenderingLossConfig,
     SamplerConfig,
+    Samples,
+    UnisurfConfig,
+    UnisurfDensity,
+    VolsdfConfig,
+    VolsdfDensity,
     VolumeRenderer,
     rendering_losses,
 )
@@ -87,33 +94,59 @@ def field_by_loop(
     return out[0].detach(), gradient, color.detach(), semantic.detach()
 
 
-@pytest.mark.parametrize("form", ["discrete", "midpoint"])
-def test_renderer_agrees_with_plain_loops(make_volume: MakeVolume, make_rays: MakeRays, form: str) -> None:
-    renderer = make_renderer(density=NeusConfig.model_validate({"form": form, "initial_sharpness": 8.0}))
+def opacity_by_loop(
+    density: Density, sdf: list[float], slope: list[float], samples: Samples, ray: int
+) -> list[float]:
+    """Each density's formula in plain numbers."""
+    result = []
+    for j in range(len(sdf)):
+        start, end, t = (x[ray, j].item() for x in (samples.start, samples.end, samples.distance))
+        if isinstance(density, VolsdfDensity):
+            beta = density.beta.item()
+            tail = 0.5 * math.exp(-abs(sdf[j]) / beta)
+            result.append(1 - math.exp(-(end - start) / beta * (tail if sdf[j] > 0 else 1 - tail)))
+        elif isinstance(density, UnisurfDensity):
+            result.append(1 / (1 + math.exp(density.sharpness.item() * sdf[j])))
+        else:
+            assert isinstance(density, NeusDensity)
+            if density.config.form == "discrete":
+                ends = sdf[j], sdf[min(j + 1, len(sdf) - 1)]
+            else:
+                ends = sdf[j] + min(slope[j], 0) * (start - t), sdf[j] + min(slope[j], 0) * (end - t)
+            before, after = (1 / (1 + math.exp(-density.sharpness.item() * end)) for end in ends)
+            result.append(max((before - after) / before, 0))
+    return result
+
+
+DENSITIES = {
+    "discrete": NeusConfig(initial_sharpness=8.0),
+    "midpoint": NeusConfig(form="midpoint", initial_sharpness=8.0),
+    "volsdf": VolsdfConfig(initial_beta=0.3),
+    "unisurf": UnisurfConfig(initial_sharpness=8.0),
+}
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+def test_renderer_agrees_with_plain_loops(make_volume: MakeVolume, make_rays: MakeRays, density: str) -> None:
+    renderer = make_renderer(density=DENSITIES[density])
     volume = make_volume()
     rays = make_rays(volume, 6)
     rendered = renderer(volume, rays, generator=torch.Generator().manual_seed(1))
-    sharpness = renderer.density.sharpness.item()
     samples = rendered.samples
     assert 0 < int(samples.valid.sum()) < 6
     for ray in range(6):
         index = int(rays.volume_index[ray])
         points = [rays.origin[ray] + t * rays.direction[ray] for t in samples.distance[ray]]
         values = [field_by_loop(renderer, volume, p, rays.direction[ray], index) for p in points]
+        slope = [float(gradient @ rays.direction[ray]) for _, gradient, _, _ in values]
+        alphas = opacity_by_loop(renderer.density, [sdf.item() for sdf, *_ in values], slope, samples, ray)
         light, color, distance, normal, semantic = 1.0, 0, 0.0, 0, 0
-        for j, (sdf, gradient, c, logits) in enumerate(values):
-            start, end, t = (x[ray, j].item() for x in (samples.start, samples.end, samples.distance))
-            if form == "discrete":
-                before, after = sdf.item(), (values[j + 1][0].item() if j + 1 < len(values) else sdf.item())
-            else:
-                slope = min(float(gradient @ rays.direction[ray]), 0)
-                before, after = sdf.item() + slope * (start - t), sdf.item() + slope * (end - t)
-            a, b = (1 / (1 + math.exp(-sharpness * s)) for s in (before, after))
-            alpha = max((a - b) / a, 0) if samples.valid[ray] else 0.0
+        for j, (_, gradient, c, logits) in enumerate(values):
+            alpha = alphas[j] if samples.valid[ray] else 0.0
             weight = light * alpha
             assert rendered.weights[ray, j].item() == pytest.approx(weight, abs=1e-9)
             torch.testing.assert_close(rendered.values.gradient[ray, j], gradient)
-            color, distance = color + weight * c, distance + weight * (start + end) / 2
+            color, distance = color + weight * c, distance + weight * samples.middle[ray, j].item()
             normal, semantic = normal + weight * gradient, semantic + weight * logits
             light *= 1 - alpha
         assert rendered.color is not None

@@ -8,7 +8,17 @@ centres. The SDF is positive in free space.
 from ponder_render.bounds import Bounds, RaySpan, intersect, scene_bounds
 from ponder_render.corners import Corners, find_corners
 from ponder_render.dense import DenseNetConfig, build_dense_net
-from ponder_render.density import Density, NeusConfig, NeusDensity
+from ponder_render.density import (
+    Density,
+    DensityConfig,
+    NeusConfig,
+    NeusDensity,
+    UnisurfConfig,
+    UnisurfDensity,
+    VolsdfConfig,
+    VolsdfDensity,
+    build_density,
+)
 from ponder_render.evaluation import evaluate_field, evaluate_field_reference
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
@@ -24,6 +34,7 @@ __all__ = [
     "Corners",
     "DenseNetConfig",
     "Density",
+    "DensityConfig",
     "FeatureVolume",
     "FieldConfig",
     "FieldValues",
@@ -43,8 +54,13 @@ __all__ = [
     "RenderingLossConfig",
     "SamplerConfig",
     "Samples",
+    "UnisurfConfig",
+    "UnisurfDensity",
+    "VolsdfConfig",
+    "VolsdfDensity",
     "VolumeRenderer",
     "build_dense_net",
+    "build_density",
     "densify",
     "evaluate_field",
     "evaluate_field_reference",

@@ -14,7 +14,7 @@ from ponder_render.bounds import RaySpan, intersect, scene_bounds
 from ponder_render.compositing import accumulate, render_weights
 from ponder_render.corners import Border
 from ponder_render.dense import DenseNetConfig, build_dense_net
-from ponder_render.density import NeusConfig, NeusDensity
+from ponder_render.density import DensityConfig, NeusConfig, build_density
 from ponder_render.evaluation import FlatValues, evaluate_field, evaluate_sdf
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.initialisation import initialise_rectified
@@ -48,7 +48,7 @@ class RendererConfig(BaseModel):
     border: Border = Field(default="clamp", description="features beyond the outermost cell centres")
     dense: DenseNetConfig = DenseNetConfig()
     field: FieldConfig = FieldConfig()
-    density: NeusConfig = NeusConfig()
+    density: DensityConfig = NeusConfig()
     sampler: SamplerConfig = SamplerConfig()
     distance: DistanceForm = Field(
         default="sum",
@@ -94,7 +94,12 @@ class VolumeRenderer(nn.Module):
         for part in (self.project, self.dense, self.field.color_head, self.field.semantic_head):
             if part is not None:
                 initialise_rectified(part)
-        self.density = NeusDensity(config.density)
+        self.density = build_density(config.density)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in: float32, or float64 after ``double()``."""
+        return next(self.field.parameters()).dtype
 
     def build_volume(
         self,
@@ -116,7 +121,7 @@ class VolumeRenderer(nn.Module):
         config = self.config
         with _full_precision(features):
             bounds = scene_bounds(lower, upper, config.extent, config.margin)
-            projected = self.project(features.to(self.density.variance.dtype))
+            projected = self.project(features.to(self.dtype))
             pooled = densify(projected, coord, offsets, bounds, config.volume_shape)
             volume = self.dense(pooled.features)
         return FeatureVolume(
@@ -130,6 +135,7 @@ class VolumeRenderer(nn.Module):
         *,
         generator: torch.Generator | None = None,
         sensed_distance: Float[Tensor, " rays"] | None = None,
+        progress: float = 1.0,
     ) -> Rendered:
         """Render rays, differentiable in the volume and the parameters.
 
@@ -139,6 +145,7 @@ class VolumeRenderer(nn.Module):
                 distance 0.
             generator: jitters the samples; None places them in the middle of their strata.
             sensed_distance: guides the depth-guided samples where the config asks for them; 0 where missing.
+            progress: share of the training that is done, in [0, 1], for densities that change with it.
 
         Raises:
             ValueError: when the volume does not have the field's channels.
@@ -151,7 +158,7 @@ class VolumeRenderer(nn.Module):
             samples = intervals(distance, span, self.density.anchor)
             flat = evaluate_field(self.field, volume.table, placement, recompute=self.config.recompute)
             values = _along_rays(flat, [part.shape[1] for part in parts], order)
-            return self._composite(rays, span, samples, values)
+            return self._composite(rays, span, samples, values, progress)
 
     @torch.no_grad()
     def render_chunks(self, volume: FeatureVolume, rays: RayBundle, chunk: int = 4096) -> RenderedRays:
@@ -205,9 +212,11 @@ class VolumeRenderer(nn.Module):
     def _place(self, volume: FeatureVolume, rays: RayBundle, distance: Tensor) -> Placement:
         return place(volume, rays, distance, self.config.field.coordinate, self.config.border)
 
-    def _composite(self, rays: RayBundle, span: RaySpan, samples: Samples, values: FieldValues) -> Rendered:
+    def _composite(
+        self, rays: RayBundle, span: RaySpan, samples: Samples, values: FieldValues, progress: float
+    ) -> Rendered:
         """Eq. 6 and 7."""
-        opacity = self.density(values.sdf, values.gradient, rays.direction, samples)
+        opacity = self.density(values.sdf, values.gradient, rays.direction, samples, progress)
         weights = render_weights(torch.where(samples.valid[:, None], opacity, torch.zeros_like(opacity)))
         total = weights.sum(dim=1)
         color = None if values.color is None else accumulate(weights, values.color)
