@@ -28,6 +28,8 @@ CONFIGS = {
     ),
     "linear": FieldConfig(sdf_layers=0, color_layers=0, geometry_channels=0),
     "geometry only": FieldConfig(hidden=8, color_layers=None, beta=10),
+    "semantics only": FieldConfig(hidden=8, color_layers=None, semantic_channels=3, beta=10),
+    "sphere": FieldConfig(hidden=8, sdf_layers=3, initialisation="sphere", beta=10),
     "cell coordinates": FieldConfig(hidden=8, coordinate="cell", beta=10),
     "features only": FieldConfig(hidden=8, coordinate="none", semantic_channels=3, beta=10),
 }

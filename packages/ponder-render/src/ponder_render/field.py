@@ -11,12 +11,14 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from ponder_render.initialisation import initialise_free_space, initialise_sphere
 from ponder_render.mlp import HeadMlp, SmoothMlp
 
 Coordinate = Literal["box", "cell", "none"]
+Initialisation = Literal["free_space", "sphere", "room"]
 
 
 class FieldConfig(BaseModel):
@@ -40,14 +42,39 @@ class FieldConfig(BaseModel):
         "[-1, 1] (discontinuous between cells), or none",
     )
     beta: float = Field(default=100.0, gt=0, description="sharpness of the SDF network's softplus")
+    initialisation: Initialisation = Field(
+        default="free_space",
+        description="the SDF before training: free_space: initial_sdf everywhere; sphere: of a ball in the middle of "
+        "the box; room: of the inside of that ball, for cameras that look around",
+    )
     initial_sdf: float = Field(
         default=0.2, description="the SDF before training, metres: a little free space everywhere"
     )
     initial_spread: float = Field(
         default=0.1,
         gt=0,
-        description="how much the SDF varies before training, metres: 0 would stop its gradients",
+        description="how much the SDF varies with the features before training, metres: 0 would stop its gradients",
     )
+    initial_radius: float = Field(
+        default=0.5,
+        gt=0,
+        description="of the sphere or room, as a share of half the box's side, axis by axis",
+    )
+    initial_half_side: float = Field(
+        default=1.0,
+        gt=0,
+        description="metres from the box's middle to a face, for a sphere's or room's SDF to grow by a metre per "
+        "metre; the networks do not know the box",
+    )
+
+    @model_validator(mode="after")
+    def _a_sphere_needs_a_place_and_a_layer(self) -> "FieldConfig":
+        if self.initialisation != "free_space" and (self.coordinate != "box" or self.sdf_layers < 1):
+            raise ValueError(
+                f"initialisation = {self.initialisation} needs coordinate = box and sdf_layers >= 1, not "
+                f"{self.coordinate} and {self.sdf_layers}; change these or start with free_space"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +104,7 @@ class NeuralField(nn.Module):
         self.coordinates = 0 if config.coordinate == "none" else 3
         place, geometry = self.coordinates + channels, config.geometry_channels
         self.geometry_net = SmoothMlp(place, config.hidden, config.sdf_layers, 1 + geometry, config.beta)
-        self._start_in_free_space()
+        self._initialise_geometry()
         self.color_head = self.semantic_head = None
         if config.color_layers is not None:
             self.color_head = HeadMlp(place + 6 + geometry, config.hidden, config.color_layers, 3)
@@ -87,13 +114,15 @@ class NeuralField(nn.Module):
                 inputs, config.hidden, config.semantic_layers, config.semantic_channels
             )
 
-    def _start_in_free_space(self) -> None:
-        """Before training the SDF is small and varies a little: hardly opaque, but with gradients."""
-        output = self.geometry_net.output
-        with torch.no_grad():
-            output.weight[0].normal_(0, self.config.initial_spread / output.in_features**0.5)
-            output.bias.zero_()
-            output.bias[0] = self.config.initial_sdf
+    def _initialise_geometry(self) -> None:
+        config, net = self.config, self.geometry_net
+        if config.initialisation == "free_space":
+            initialise_free_space(net, config.initial_sdf, config.initial_spread)
+        else:
+            inside_out = config.initialisation == "room"
+            initialise_sphere(
+                net, config.initial_radius, config.initial_half_side, config.initial_spread, inside_out
+            )
 
     def sdf(
         self, coordinate: Float[Tensor, "samples coordinates"], feature: Float[Tensor, "samples channels"]
