@@ -27,6 +27,7 @@ from ponder_render.query import interpolate, spatial_gradient
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
 from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
 from ponder_render.sampling import SamplerConfig
+from ponder_render.semantics import cosine_error, similarity_entropy
 from ponder_render.volume import FeatureVolume, PooledPoints, densify, to_table
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "VolumeRenderer",
     "build_dense_net",
     "build_density",
+    "cosine_error",
     "densify",
     "evaluate_field",
     "evaluate_field_reference",
@@ -70,6 +72,7 @@ __all__ = [
     "place",
     "rendering_losses",
     "scene_bounds",
+    "similarity_entropy",
     "spatial_gradient",
     "to_table",
 ]

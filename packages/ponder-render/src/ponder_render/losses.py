@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from ponder_render.rays import Rendered
-
-IGNORE_LABEL = -1
+from ponder_render.semantics import IGNORE_LABEL, SemanticForm, semantic_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +38,14 @@ class RenderingLossConfig(BaseModel):
     near_surface: float = Field(default=10.0, ge=0)
     free_space: float = Field(default=1.0, ge=0)
     semantic: float = Field(default=0.1, ge=0)
+    semantic_form: SemanticForm = Field(
+        default="classes",
+        description="classes: cross-entropy, for heads with an output per class; with embeddings of the classes, "
+        "cosine: distance to the class's own; similarity: cross-entropy over the similarities with all",
+    )
+    temperature: float = Field(
+        default=0.07, gt=0, description="of the similarities: smaller tells classes apart more sharply"
+    )
     truncation: float = Field(
         default=0.1, gt=0, description="metres around the sensed surface in which the SDF is known"
     )
@@ -89,17 +96,22 @@ class Losses:
             )
 
 
-def rendering_losses(rendered: Rendered, targets: RayTargets, config: RenderingLossConfig) -> Losses:
+def rendering_losses(
+    rendered: Rendered,
+    targets: RayTargets,
+    config: RenderingLossConfig,
+    class_table: Float[Tensor, "classes channels"] | None = None,
+) -> Losses:
     """All terms of ``config`` with a weight above 0 for rendered rays.
 
     Only rays count that cross their box and whose sensed surface, where there is one, lies inside it: no
     other can be explained by the volume. ``color`` and ``distance`` are Eq. 8 (colour averaged over its
     channels), ``near_surface`` and ``free_space`` compare the SDF with the sensed distance, ``eikonal`` holds
-    its gradient at unit length and ``semantic`` is a cross-entropy over integer classes. A mean over nothing
-    is 0.
+    its gradient at unit length and ``semantic`` compares with the rays' classes (see ``semantics.py``), whose
+    embeddings are the rows of ``class_table`` where the form uses them. A mean over nothing is 0.
 
     Raises:
-        ValueError: when a target's class is beyond the rendered channels.
+        ValueError: when a target's class is beyond the rendered channels or the table, or the table is missing.
     """
     inside = explainable(rendered, targets)
     sensed = inside & (targets.distance > 0)
@@ -110,8 +122,11 @@ def rendering_losses(rendered: Rendered, targets: RayTargets, config: RenderingL
     values["eikonal"] = eikonal_loss(rendered.values.gradient, rendered.samples.evaluated)
     values["near_surface"] = near_surface_loss(rendered, targets.distance, sensed, config.truncation)
     values["free_space"] = free_space_loss(rendered, targets.distance, sensed, config.truncation)
-    if rendered.semantic is not None:
-        values["semantic"] = semantic_loss(rendered.semantic, targets.semantic, inside)
+    if rendered.semantic is not None and config.semantic > 0:
+        error = semantic_error(
+            rendered.semantic, targets.semantic, config.semantic_form, class_table, config.temperature
+        )
+        values["semantic"] = masked_mean(error, inside & (targets.semantic != IGNORE_LABEL))
     weights = {name: float(getattr(config, name)) for name in values}
     terms = [LossTerm(name=name, value=value, weight=weights[name]) for name, value in values.items()]
     return Losses(terms=tuple(term for term in terms if term.weight > 0))
@@ -148,25 +163,6 @@ def free_space_loss(
     ahead = sensed[:, None] - rendered.samples.distance
     free = known[:, None] & rendered.samples.evaluated & (ahead > truncation)
     return masked_mean(F.relu(truncation - rendered.values.sdf), free)
-
-
-def semantic_loss(
-    logits: Float[Tensor, "rays classes"], label: Int[Tensor, " rays"], counted: Bool[Tensor, " rays"]
-) -> Float[Tensor, ""]:
-    """Cross-entropy over rays with a class; class 0 counts like any other, -1 is left out.
-
-    Raises:
-        ValueError: when a class is beyond the logits.
-    """
-    classes = logits.shape[1]
-    if label.numel() and int(label.max()) >= classes:
-        raise ValueError(
-            f"a ray has class {int(label.max())} but the semantic head has {classes} outputs; raise "
-            "semantic_channels"
-        )
-    known = counted & (label != IGNORE_LABEL)
-    entropy = F.cross_entropy(logits, label.clamp(min=0).long(), reduction="none")
-    return masked_mean(entropy, known)
 
 
 def masked_mean(value: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
