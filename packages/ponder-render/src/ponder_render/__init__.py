@@ -6,6 +6,7 @@ centres. The SDF is positive in free space.
 """
 
 from ponder_render.bounds import Bounds, RaySpan, intersect, scene_bounds
+from ponder_render.compositing import accumulate, accumulate_packed, render_weights, render_weights_packed
 from ponder_render.corners import Corners, find_corners
 from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import (
@@ -22,9 +23,10 @@ from ponder_render.density import (
 from ponder_render.evaluation import evaluate_field, evaluate_field_reference
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
-from ponder_render.placement import Placement, place
+from ponder_render.occupancy import Occupancy, find_occupancy, occupied_samples
+from ponder_render.placement import Placement, place, place_packed
 from ponder_render.query import interpolate, spatial_gradient
-from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
+from ponder_render.rays import FieldValues, PackedSamples, RayBundle, Rendered, Samples
 from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
 from ponder_render.sampling import SamplerConfig
 from ponder_render.semantics import cosine_error, similarity_entropy
@@ -44,6 +46,8 @@ __all__ = [
     "NeuralField",
     "NeusConfig",
     "NeusDensity",
+    "Occupancy",
+    "PackedSamples",
     "Placement",
     "PooledPoints",
     "RayBundle",
@@ -60,6 +64,8 @@ __all__ = [
     "VolsdfConfig",
     "VolsdfDensity",
     "VolumeRenderer",
+    "accumulate",
+    "accumulate_packed",
     "build_dense_net",
     "build_density",
     "cosine_error",
@@ -67,9 +73,14 @@ __all__ = [
     "evaluate_field",
     "evaluate_field_reference",
     "find_corners",
+    "find_occupancy",
     "interpolate",
     "intersect",
+    "occupied_samples",
     "place",
+    "place_packed",
+    "render_weights",
+    "render_weights_packed",
     "rendering_losses",
     "scene_bounds",
     "similarity_entropy",

@@ -56,17 +56,43 @@ def place(
     with torch.no_grad():
         samples = distance.shape[1]
         position = rays.origin[:, None] + distance[..., None] * rays.direction[:, None]
-        position = position.reshape(-1, 3)
-        index = rays.volume_index.repeat_interleave(samples, output_size=position.shape[0])
-        corners = find_corners(position, index, volume, border)
-        value, scale = field_coordinate(position, index, volume, coordinate)
-        return Placement(
-            corners=corners,
-            coordinate=value,
-            coordinate_scale=scale,
-            direction=rays.direction[:, None].expand(-1, samples, -1).reshape(-1, 3),
-            feature=gather(volume.table.detach(), corners.rows, corners.weights),
-        )
+        direction = rays.direction[:, None].expand(-1, samples, -1).reshape(-1, 3)
+        index = rays.volume_index.repeat_interleave(samples, output_size=direction.shape[0])
+        return _place_at(volume, position.reshape(-1, 3), direction, index, coordinate, border)
+
+
+def place_packed(
+    volume: FeatureVolume,
+    rays: RayBundle,
+    ray_indices: Int[Tensor, " samples"],
+    distance: Float[Tensor, " samples"],
+    coordinate: Coordinate = "box",
+    border: Border = "clamp",
+) -> Placement:
+    """Place samples at ``distance`` metres along the rays that ``ray_indices`` names, and read their features."""
+    with torch.no_grad():
+        direction = rays.direction[ray_indices]
+        position = rays.origin[ray_indices] + distance[:, None] * direction
+        return _place_at(volume, position, direction, rays.volume_index[ray_indices], coordinate, border)
+
+
+def _place_at(
+    volume: FeatureVolume,
+    position: Float[Tensor, "samples 3"],
+    direction: Float[Tensor, "samples 3"],
+    volume_index: Int[Tensor, " samples"],
+    coordinate: Coordinate,
+    border: Border,
+) -> Placement:
+    corners = find_corners(position, volume_index, volume, border)
+    value, scale = field_coordinate(position, volume_index, volume, coordinate)
+    return Placement(
+        corners=corners,
+        coordinate=value,
+        coordinate_scale=scale,
+        direction=direction,
+        feature=gather(volume.table.detach(), corners.rows, corners.weights),
+    )
 
 
 def field_coordinate(

@@ -15,19 +15,13 @@ from ponder_render.compositing import accumulate, render_weights
 from ponder_render.corners import Border
 from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import DensityConfig, NeusConfig, build_density
-from ponder_render.evaluation import FlatValues, evaluate_field, evaluate_sdf
+from ponder_render.evaluation import evaluate_field
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.initialisation import initialise_rectified
-from ponder_render.placement import Placement, join_placements, place
+from ponder_render.occupancy import Occupancy, find_occupancy
 from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
-from ponder_render.sampling import (
-    SamplerConfig,
-    depth_guided_distances,
-    importance_distances,
-    intervals,
-    merge_distances,
-    uniform_distances,
-)
+from ponder_render.sample_rounds import SampleRounds
+from ponder_render.sampling import SamplerConfig
 from ponder_render.volume import FeatureVolume, densify, to_table
 
 DistanceForm = Literal["sum", "normalized", "far"]
@@ -151,19 +145,16 @@ class VolumeRenderer(nn.Module):
             ValueError: when the volume does not have the field's channels.
         """
         self._check_volume(volume)
-        with _full_precision(volume.table):
-            span = intersect(rays, volume.bounds)
-            parts, placement = self._sample(volume, rays, span, generator, sensed_distance)
-            distance, order = merge_distances(parts)
-            samples = intervals(distance, span, self.density.anchor)
-            flat = evaluate_field(self.field, volume.table, placement, recompute=self.config.recompute)
-            values = _along_rays(flat, [part.shape[1] for part in parts], order)
-            return self._composite(rays, span, samples, values, progress)
+        occupancy = self._occupancy(volume)
+        return self._render(volume, rays, occupancy, generator, sensed_distance, progress)
 
     @torch.no_grad()
     def render_chunks(self, volume: FeatureVolume, rays: RayBundle, chunk: int = 4096) -> RenderedRays:
         """Render any number of rays without gradient, ``chunk`` at a time: whole images. No jitter."""
-        parts = [self.forward(volume, _slice(rays, a, a + chunk)) for a in range(0, max(len(rays), 1), chunk)]
+        self._check_volume(volume)
+        occupancy = self._occupancy(volume)
+        pieces = [_slice(rays, start, start + chunk) for start in range(0, max(len(rays), 1), chunk)]
+        parts = [self._render(volume, piece, occupancy) for piece in pieces]
         color = [part.color for part in parts if part.color is not None]
         semantic = [part.semantic for part in parts if part.semantic is not None]
         return RenderedRays(
@@ -174,33 +165,36 @@ class VolumeRenderer(nn.Module):
             opacity=torch.cat([part.opacity for part in parts]),
         )
 
-    @torch.no_grad()
-    def _sample(
+    def _render(
         self,
         volume: FeatureVolume,
         rays: RayBundle,
-        span: RaySpan,
-        generator: torch.Generator | None,
-        sensed: Float[Tensor, " rays"] | None,
-    ) -> tuple[list[Tensor], Placement]:
-        """Distances in the order they were found, and all of them placed: features are read only once."""
-        config = self.config.sampler
-        parts = [uniform_distances(span, config.uniform, generator)]
-        placements = [self._place(volume, rays, parts[0])]
-        known = []
-        half_side = 0.5 * volume.bounds.size.to(parts[0]).amax(dim=1)[rays.volume_index, None]
-        for step, count in enumerate(config.importance_counts()):
-            known.append(evaluate_sdf(self.field, placements[-1]).view_as(parts[-1]))
-            distance, order = merge_distances(parts)
-            sdf = torch.cat(known, dim=1).gather(1, order)
-            sharpness = config.importance_sharpness * 2**step / half_side
-            parts.append(importance_distances(distance, sdf, sharpness, count, generator))
-            placements.append(self._place(volume, rays, parts[-1]))
-        if sensed is not None and config.depth_guided:
-            width = config.depth_guided_width
-            parts.append(depth_guided_distances(span, sensed, config.depth_guided, width, generator))
-            placements.append(self._place(volume, rays, parts[-1]))
-        return parts, join_placements(placements)
+        occupancy: Occupancy | None,
+        generator: torch.Generator | None = None,
+        sensed_distance: Float[Tensor, " rays"] | None = None,
+        progress: float = 1.0,
+    ) -> Rendered:
+        with _full_precision(volume.table):
+            span = intersect(rays, volume.bounds)
+            rounds = SampleRounds(
+                config=self.config.sampler,
+                field=self.field,
+                volume=volume,
+                border=self.config.border,
+                rays=rays,
+                span=span,
+                occupancy=occupancy,
+                generator=generator,
+                sensed=sensed_distance,
+            )
+            drawn = rounds.draw(self.density.anchor)
+            recompute = self.config.recompute
+            flat = evaluate_field(self.field, volume.table, drawn.placement, recompute=recompute)
+            return self._composite(rays, span, drawn.samples, drawn.to_rows(flat), progress)
+
+    def _occupancy(self, volume: FeatureVolume) -> Occupancy | None:
+        dilation = self.config.sampler.skip_empty
+        return None if dilation is None else find_occupancy(volume, dilation)
 
     def _check_volume(self, volume: FeatureVolume) -> None:
         if volume.table.shape[1] != self.config.dense.channels:
@@ -209,15 +203,12 @@ class VolumeRenderer(nn.Module):
                 f"{self.config.dense.channels}; build it with this renderer's build_volume"
             )
 
-    def _place(self, volume: FeatureVolume, rays: RayBundle, distance: Tensor) -> Placement:
-        return place(volume, rays, distance, self.config.field.coordinate, self.config.border)
-
     def _composite(
         self, rays: RayBundle, span: RaySpan, samples: Samples, values: FieldValues, progress: float
     ) -> Rendered:
         """Eq. 6 and 7."""
         opacity = self.density(values.sdf, values.gradient, rays.direction, samples, progress)
-        weights = render_weights(torch.where(samples.valid[:, None], opacity, torch.zeros_like(opacity)))
+        weights = render_weights(torch.where(samples.evaluated, opacity, torch.zeros_like(opacity)))
         total = weights.sum(dim=1)
         color = None if values.color is None else accumulate(weights, values.color)
         if color is not None and self.config.background is not None:
@@ -238,25 +229,6 @@ class VolumeRenderer(nn.Module):
             samples=samples,
             values=values,
         )
-
-
-def _along_rays(flat: FlatValues, counts: list[int], order: Int[Tensor, "rays samples"]) -> FieldValues:
-    """Values of several sets of samples, one after the other, as rows of sorted samples, one row per ray."""
-    rays = order.shape[0]
-
-    def arrange(value: Tensor) -> Tensor:
-        sets = value.view(value.shape[0], -1).split([rays * count for count in counts])
-        joined = torch.cat(
-            [part.view(rays, count, part.shape[1]) for part, count in zip(sets, counts, strict=True)], 1
-        )
-        return joined.gather(1, order[..., None].expand(-1, -1, joined.shape[2]))
-
-    return FieldValues(
-        sdf=arrange(flat.sdf)[..., 0],
-        gradient=arrange(flat.gradient),
-        color=None if flat.color is None else arrange(flat.color),
-        semantic=None if flat.semantic is None else arrange(flat.semantic),
-    )
 
 
 def _slice(rays: RayBundle, start: int, stop: int) -> RayBundle:
