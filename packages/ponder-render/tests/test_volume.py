@@ -62,14 +62,30 @@ def test_counts_add_up_to_the_points(bounds: Bounds, cloud: tuple[Tensor, Tensor
     assert not bool(pooled.features.permute(0, 2, 3, 4, 1)[empty].any())
 
 
-def test_the_gradient_of_mean_pooling(bounds: Bounds, cloud: tuple[Tensor, Tensor, Tensor]) -> None:
+@pytest.mark.parametrize("reduce", ["mean", "sum", "max"])
+def test_the_gradient_of_pooling(
+    bounds: Bounds, cloud: tuple[Tensor, Tensor, Tensor], reduce: Reduction
+) -> None:
     features, coord, offsets = cloud
     features = features[:, :2].double().requires_grad_()
 
     def pool(values: Tensor) -> Tensor:
-        return densify(values, coord, offsets, bounds, SHAPE).features
+        return densify(values, coord, offsets, bounds, SHAPE, reduce).features
 
     torch.autograd.gradcheck(pool, features)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum", "max"])
+def test_half_precision_is_pooled_in_float32(reduce: Reduction) -> None:
+    """300 points in one cell: a sum in bfloat16 would stop growing at 256."""
+    bounds = Bounds(lower=torch.zeros(1, 3), upper=torch.ones(1, 3))
+    features = torch.ones(300, 2, dtype=torch.bfloat16, requires_grad=True)
+    pooled = densify(features, torch.full((300, 3), 0.1), torch.tensor([300]), bounds, SHAPE, reduce).features
+    assert pooled.dtype == torch.bfloat16
+    assert pooled[0, :, 0, 0, 0].tolist() == [300.0 if reduce == "sum" else 1.0] * 2
+    pooled.sum().backward()
+    assert features.grad is not None
+    assert features.grad.dtype == torch.bfloat16
 
 
 def test_points_on_the_faces_belong_to_the_box() -> None:

@@ -3,7 +3,9 @@
 One set of corners serves the feature ``f = sum_k w_k V[corner_k]`` and, for ``g = d sdf / d f``, the SDF's
 gradient in space, ``n = sum_k (d w_k / d p) (V[corner_k] . g)``. So normals need no second differentiation
 through the gather. Gradients with respect to the table and ``g`` are written by hand; none flows to
-positions. The ``*_reference`` functions give those too, and can be differentiated any number of times.
+positions. Tables may be bfloat16 or float16: everything is then added up, forward and backward, in the precision
+of the corners' weights, and rounded once. The ``*_reference`` functions give gradients for positions too, and can
+be differentiated any number of times.
 """
 
 import torch
@@ -19,13 +21,38 @@ CHUNK = 4096
 """Samples whose Jacobians are stored at once."""
 
 
+WIDENING_CHUNK = 1024
+"""Samples whose eight rows are widened at once on a CPU: they stay in its cache."""
+
+DEVICE_WIDENING_CHUNK = 1 << 16
+"""The same elsewhere: enough to fill the device."""
+
+
 def gather(
     table: Float[Tensor, "cells channels"],
     rows: Int[Tensor, "samples 8"],
     weights: Float[Tensor, "samples 8"],
 ) -> Float[Tensor, "samples channels"]:
-    """Weighted sum of rows: ``sum_k weights_k table[rows_k]``, without storing the eight rows."""
+    """Weighted sum of rows: ``sum_k weights_k table[rows_k]``, without storing the eight rows.
+
+    The sum and the result have the precision of ``weights``, also where the table is bfloat16 or float16.
+    """
+    if table.dtype != weights.dtype:
+        return _gather_widened(table, rows, weights)
     return F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
+
+
+def _gather_widened(table: Tensor, rows: Tensor, weights: Tensor) -> Float[Tensor, "samples channels"]:
+    """``gather`` from a table of another precision, chunk by chunk, so that it is never widened as a whole."""
+    samples, channels = rows.shape[0], table.shape[1]
+    chunk = WIDENING_CHUNK if table.device.type == "cpu" else DEVICE_WIDENING_CHUNK
+    result = weights.new_empty(samples, channels)
+    for start in range(0, samples, chunk):
+        stop = min(samples, start + chunk)
+        corners = table.index_select(0, rows[start:stop].reshape(-1)).to(weights.dtype)
+        corners = corners.view(-1, 8, channels)
+        torch.bmm(weights[start:stop, None], corners, out=result[start:stop, None])
+    return result
 
 
 def project_jacobian(

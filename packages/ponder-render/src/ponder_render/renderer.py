@@ -25,6 +25,8 @@ from ponder_render.sampling import SamplerConfig
 from ponder_render.volume import FeatureVolume, densify, to_table
 
 DistanceForm = Literal["sum", "normalized", "far"]
+Precision = Literal["full", "bfloat16", "float16"]
+HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class RendererConfig(BaseModel):
@@ -39,6 +41,10 @@ class RendererConfig(BaseModel):
         "None: each scene's own bounds",
     )
     margin: float = Field(default=0.1, ge=0, description="metres of space around the scene's bounds")
+    volume_precision: Precision = Field(
+        default="full",
+        description="in which the volume is stored: bfloat16 and float16 halve it; queries add up in float32",
+    )
     border: Border = Field(default="clamp", description="features beyond the outermost cell centres")
     dense: DenseNetConfig = DenseNetConfig()
     field: FieldConfig = FieldConfig()
@@ -118,9 +124,10 @@ class VolumeRenderer(nn.Module):
             projected = self.project(features.to(self.dtype))
             pooled = densify(projected, coord, offsets, bounds, config.volume_shape)
             volume = self.dense(pooled.features)
-        return FeatureVolume(
+        built = FeatureVolume(
             table=to_table(volume), shape=config.volume_shape, bounds=bounds, count=pooled.count
         )
+        return built if config.volume_precision == "full" else built.to_dtype(HALVES[config.volume_precision])
 
     def forward(
         self,

@@ -5,7 +5,7 @@ at the cell's centre, here and in the trilinear query. Points on the upper face 
 cell.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -70,6 +70,10 @@ class FeatureVolume:
         """The volumes as convolutions see them (a view)."""
         return self.table.view(len(self.bounds), *self.shape, -1).permute(0, 4, 1, 2, 3)
 
+    def to_dtype(self, dtype: torch.dtype) -> "FeatureVolume":
+        """The same volumes stored in another precision, such as bfloat16; differentiable. Queries widen it again."""
+        return replace(self, table=self.table.to(dtype))
+
 
 def to_table(volume: Float[Tensor, "batch channels x y z"]) -> Float[Tensor, "batch*x*y*z channels"]:
     """Rows of a volume, one per cell; no copy where it is already stored channels-last."""
@@ -87,7 +91,7 @@ def densify(
     """Pool packed point features into ``shape`` cells over each box (densification before Eq. 3).
 
     Deterministic on every device: points are sorted by cell and reduced run by run, without atomics.
-    Differentiable in ``features``. The result is stored channels-last.
+    Differentiable in ``features``. The result is stored channels-last. Half precision is added up in float32.
 
     Args:
         features: one row per point.
@@ -108,7 +112,8 @@ def densify(
     sorted_row, order = torch.sort(row, stable=True)
     kept = inside.nonzero()[:, 0][order]
     filled, counts = torch.unique_consecutive(sorted_row, return_counts=True)
-    pooled = F.embedding_bag(kept, features, counts.cumsum(0) - counts, mode=reduce)
+    wide = features.float() if features.dtype in (torch.bfloat16, torch.float16) else features
+    pooled = F.embedding_bag(kept, wide, counts.cumsum(0) - counts, mode=reduce).to(features.dtype)
     table = features.new_zeros(batch * cells, channels).index_copy(0, filled, pooled)
     count = counts.new_zeros(batch * cells).index_copy(0, filled, counts)
     outside = torch.bincount(volume_index[~inside], minlength=batch)
