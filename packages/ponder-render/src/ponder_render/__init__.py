@@ -23,6 +23,7 @@ from ponder_render.density import (
 from ponder_render.evaluation import evaluate_field, evaluate_field_reference
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
+from ponder_render.mesh import Mesh, extract_mesh
 from ponder_render.occupancy import Occupancy, find_occupancy, occupied_samples
 from ponder_render.placement import Placement, place, place_packed
 from ponder_render.query import interpolate, spatial_gradient
@@ -43,6 +44,7 @@ __all__ = [
     "FieldValues",
     "LossTerm",
     "Losses",
+    "Mesh",
     "NeuralField",
     "NeusConfig",
     "NeusDensity",
@@ -72,6 +74,7 @@ __all__ = [
     "densify",
     "evaluate_field",
     "evaluate_field_reference",
+    "extract_mesh",
     "find_corners",
     "find_occupancy",
     "interpolate",

@@ -58,7 +58,7 @@ def place(
         position = rays.origin[:, None] + distance[..., None] * rays.direction[:, None]
         direction = rays.direction[:, None].expand(-1, samples, -1).reshape(-1, 3)
         index = rays.volume_index.repeat_interleave(samples, output_size=direction.shape[0])
-        return _place_at(volume, position.reshape(-1, 3), direction, index, coordinate, border)
+        return place_positions(volume, position.reshape(-1, 3), direction, index, coordinate, border)
 
 
 def place_packed(
@@ -73,26 +73,30 @@ def place_packed(
     with torch.no_grad():
         direction = rays.direction[ray_indices]
         position = rays.origin[ray_indices] + distance[:, None] * direction
-        return _place_at(volume, position, direction, rays.volume_index[ray_indices], coordinate, border)
+        return place_positions(
+            volume, position, direction, rays.volume_index[ray_indices], coordinate, border
+        )
 
 
-def _place_at(
+def place_positions(
     volume: FeatureVolume,
     position: Float[Tensor, "samples 3"],
     direction: Float[Tensor, "samples 3"],
     volume_index: Int[Tensor, " samples"],
-    coordinate: Coordinate,
-    border: Border,
+    coordinate: Coordinate = "box",
+    border: Border = "clamp",
 ) -> Placement:
-    corners = find_corners(position, volume_index, volume, border)
-    value, scale = field_coordinate(position, volume_index, volume, coordinate)
-    return Placement(
-        corners=corners,
-        coordinate=value,
-        coordinate_scale=scale,
-        direction=direction,
-        feature=gather(volume.table.detach(), corners.rows, corners.weights),
-    )
+    """Place samples at positions in the world (metres), seen along ``direction``, and read their features."""
+    with torch.no_grad():
+        corners = find_corners(position, volume_index, volume, border)
+        value, scale = field_coordinate(position, volume_index, volume, coordinate)
+        return Placement(
+            corners=corners,
+            coordinate=value,
+            coordinate_scale=scale,
+            direction=direction,
+            feature=gather(volume.table.detach(), corners.rows, corners.weights),
+        )
 
 
 def field_coordinate(
