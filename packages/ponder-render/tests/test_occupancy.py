@@ -41,7 +41,7 @@ def occupied_by_loop(rays: RayBundle, near: Tensor, far: Tensor, occupancy: Occu
     return found
 
 
-@pytest.mark.parametrize("dilation", [0, 1, 2])
+@pytest.mark.parametrize("dilation", [0, 1, 2, 9])
 def test_dilation_reaches_that_many_cells_along_every_axis(make_volume: MakeVolume, dilation: int) -> None:
     volume = scattered(make_volume(shape=(6, 5, 7)), share=0.02)
     assert 0 < int(volume.count.sum()) < 10

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -48,12 +47,14 @@ class Occupancy:
 
 def find_occupancy(volume: FeatureVolume, dilation: int) -> Occupancy:
     """Cells within ``dilation`` cells of an input point."""
-    filled = (volume.count > 0).float()[:, None]
-    for axis in range(3):  # a box is the product of its sides: three short filters for one large
-        kernel, padding = [1, 1, 1], [0, 0, 0]
-        kernel[axis], padding[axis] = 2 * dilation + 1, dilation
-        filled = F.max_pool3d(filled, kernel, stride=1, padding=padding)
-    return Occupancy(cells=filled[:, 0] > 0, bounds=volume.bounds, dilation=dilation)
+    cells = volume.count > 0
+    for axis, side in enumerate(volume.shape, start=1):  # a box is grown one axis after the other
+        grown = cells.clone()
+        for shift in range(1, min(dilation, side - 1) + 1):
+            grown.narrow(axis, shift, side - shift).logical_or_(cells.narrow(axis, 0, side - shift))
+            grown.narrow(axis, 0, side - shift).logical_or_(cells.narrow(axis, shift, side - shift))
+        cells = grown
+    return Occupancy(cells=cells, bounds=volume.bounds, dilation=dilation)
 
 
 def occupied_strata(
