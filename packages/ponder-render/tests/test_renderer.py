@@ -1,6 +1,5 @@
-"""The whole renderer: against a float64 reference of plain loops, and what must not change its pictures."""
+"""The whole renderer: what must not change its pictures. test_equations.py holds it against plain loops."""
 
-import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -9,25 +8,18 @@ import torch
 import torch.nn.functional as F
 from ponder_render import (
     DenseNetConfig,
-    Density,
     FeatureVolume,
     FieldConfig,
-    NeusConfig,
-    NeusDensity,
     RayBundle,
     RayTargets,
     Rendered,
     RendererConfig,
     RenderingLossConfig,
     SamplerConfig,
-    Samples,
-    UnisurfConfig,
-    UnisurfDensity,
-    VolsdfConfig,
-    VolsdfDensity,
     VolumeRenderer,
     rendering_losses,
 )
+from ponder_render.sampling import importance_distances
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]
@@ -44,118 +36,6 @@ def make_renderer(**changes: object) -> VolumeRenderer:
         **changes,
     }
     return VolumeRenderer(RendererConfig.model_validate(settings), in_channels=4).double()
-
-
-def trilinear_by_loop(volume: FeatureVolume, point: Tensor, index: int) -> Tensor:
-    """The feature at a world position, differentiable in the position."""
-    sides = torch.tensor(volume.shape)
-    units = (point - volume.bounds.lower[index]) / volume.bounds.size[index] * sides - 0.5
-    low = units.detach().floor().long()
-    feature = torch.zeros(volume.table.shape[1], dtype=point.dtype)
-    for corner in [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]:
-        weight = torch.ones((), dtype=point.dtype)
-        cell = []
-        for axis in range(3):
-            fraction = units[axis] - low[axis]
-            weight = weight * (fraction if corner[axis] else 1 - fraction)
-            cell.append(min(max(int(low[axis]) + corner[axis], 0), volume.shape[axis] - 1))
-        x, y, z = cell
-        feature = feature + weight * volume.channels_first[index, :, x, y, z]
-    return feature
-
-
-def mlp_by_loop(net: torch.nn.Module, x: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    layers = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
-    for layer in layers[:-1]:
-        x = activation(layer.weight @ x + layer.bias)
-    return layers[-1].weight @ x + layers[-1].bias
-
-
-def field_by_loop(
-    renderer: VolumeRenderer, volume: FeatureVolume, point: Tensor, direction: Tensor, index: int
-):
-    """SDF, its gradient by autograd, colour and semantics at one point."""
-    field = renderer.field
-    point = point.clone().requires_grad_()
-    feature = trilinear_by_loop(volume, point, index)
-    p = 2 * (point - volume.bounds.lower[index]) / volume.bounds.size[index] - 1
-    out = mlp_by_loop(
-        field.geometry_net, torch.cat([p, feature]), lambda z: F.softplus(z, beta=field.config.beta)
-    )
-    (gradient,) = torch.autograd.grad(out[0], point)
-    normal = gradient / max(1.0, gradient.norm().item())
-    p, feature, hidden = p.detach(), feature.detach(), out[1:].detach()
-    assert field.color_head is not None
-    assert field.semantic_head is not None
-    color = mlp_by_loop(
-        field.color_head, torch.cat([p, feature, direction, normal, hidden]), torch.relu
-    ).sigmoid()
-    semantic = mlp_by_loop(field.semantic_head, torch.cat([p, feature, normal, hidden]), torch.relu)
-    return out[0].detach(), gradient, color.detach(), semantic.detach()
-
-
-def opacity_by_loop(
-    density: Density, sdf: list[float], slope: list[float], samples: Samples, ray: int
-) -> list[float]:
-    """Each density's formula in plain numbers."""
-    result = []
-    for j in range(len(sdf)):
-        start, end, t = (x[ray, j].item() for x in (samples.start, samples.end, samples.distance))
-        if isinstance(density, VolsdfDensity):
-            beta = density.beta.item()
-            tail = 0.5 * math.exp(-abs(sdf[j]) / beta)
-            result.append(1 - math.exp(-(end - start) / beta * (tail if sdf[j] > 0 else 1 - tail)))
-        elif isinstance(density, UnisurfDensity):
-            result.append(1 / (1 + math.exp(density.sharpness.item() * sdf[j])))
-        else:
-            assert isinstance(density, NeusDensity)
-            if density.config.form == "discrete":
-                ends = sdf[j], sdf[min(j + 1, len(sdf) - 1)]
-            else:
-                ends = sdf[j] + min(slope[j], 0) * (start - t), sdf[j] + min(slope[j], 0) * (end - t)
-            before, after = (1 / (1 + math.exp(-density.sharpness.item() * end)) for end in ends)
-            result.append(max((before - after) / before, 0))
-    return result
-
-
-DENSITIES = {
-    "discrete": NeusConfig(initial_sharpness=8.0),
-    "midpoint": NeusConfig(form="midpoint", initial_sharpness=8.0),
-    "volsdf": VolsdfConfig(initial_beta=0.3),
-    "unisurf": UnisurfConfig(initial_sharpness=8.0),
-}
-
-
-@pytest.mark.parametrize("density", DENSITIES)
-def test_renderer_agrees_with_plain_loops(make_volume: MakeVolume, make_rays: MakeRays, density: str) -> None:
-    renderer = make_renderer(density=DENSITIES[density])
-    volume = make_volume()
-    rays = make_rays(volume, 6)
-    rendered = renderer(volume, rays, generator=torch.Generator().manual_seed(1))
-    samples = rendered.samples
-    assert 0 < int(samples.valid.sum()) < 6
-    for ray in range(6):
-        index = int(rays.volume_index[ray])
-        points = [rays.origin[ray] + t * rays.direction[ray] for t in samples.distance[ray]]
-        values = [field_by_loop(renderer, volume, p, rays.direction[ray], index) for p in points]
-        slope = [float(gradient @ rays.direction[ray]) for _, gradient, _, _ in values]
-        alphas = opacity_by_loop(renderer.density, [sdf.item() for sdf, *_ in values], slope, samples, ray)
-        light, color, distance, normal, semantic = 1.0, 0, 0.0, 0, 0
-        for j, (_, gradient, c, logits) in enumerate(values):
-            alpha = alphas[j] if samples.valid[ray] else 0.0
-            weight = light * alpha
-            assert rendered.weights[ray, j].item() == pytest.approx(weight, abs=1e-9)
-            torch.testing.assert_close(rendered.values.gradient[ray, j], gradient)
-            color, distance = color + weight * c, distance + weight * samples.middle[ray, j].item()
-            normal, semantic = normal + weight * gradient, semantic + weight * logits
-            light *= 1 - alpha
-        assert rendered.color is not None
-        assert rendered.semantic is not None
-        torch.testing.assert_close(rendered.color[ray], color)
-        torch.testing.assert_close(rendered.normal[ray], normal)
-        torch.testing.assert_close(rendered.semantic[ray], semantic)
-        assert rendered.distance[ray].item() == pytest.approx(distance)
-        assert rendered.opacity[ray].item() == pytest.approx(1 - light)
 
 
 def test_gradients_of_all_losses_agree_with_finite_differences(
@@ -354,3 +234,21 @@ def test_a_volume_of_other_channels_is_an_error(make_volume: MakeVolume, make_ra
 def test_groups_that_do_not_divide_are_an_error() -> None:
     with pytest.raises(ValueError, match="3 groups do not divide 4 channels"):
         make_renderer(dense=DenseNetConfig(channels=4, groups=3))
+
+
+@pytest.mark.parametrize("coordinate", ["box", "cell", "none"])
+def test_importance_samples_follow_the_sdf_that_is_rendered(
+    make_volume: MakeVolume, make_rays: MakeRays, coordinate: str
+) -> None:
+    """The field that guides the samples reads the same coordinates as the one that is composited."""
+    field = FieldConfig(hidden=8, initial_sdf=0.0, initial_spread=0.5, beta=20).model_copy(
+        update={"coordinate": coordinate}
+    )
+    volume = make_volume()
+    rays = make_rays(volume, 20)
+    few = make_renderer(field=field, sampler=SamplerConfig(uniform=9, importance=0))(volume, rays)
+    more = make_renderer(field=field, sampler=SamplerConfig(uniform=9, importance=6))(volume, rays)
+    half_side = 0.5 * volume.bounds.size.amax(dim=1)[rays.volume_index, None]
+    new = importance_distances(few.samples.distance, few.values.sdf, 64 / half_side, 6)
+    expected, _ = torch.cat([few.samples.distance, new], dim=1).sort(dim=1)
+    torch.testing.assert_close(more.samples.distance, expected)
