@@ -28,14 +28,14 @@ MakeVolume = Callable[..., FeatureVolume]
 MakeRays = Callable[..., RayBundle]
 
 
-def make_renderer(form: str = "discrete") -> VolumeRenderer:
+def make_renderer(form: str = "discrete", skip_empty: int | None = None) -> VolumeRenderer:
     torch.manual_seed(0)
     config = RendererConfig(
         volume_shape=(5, 4, 3),
         dense=DenseNetConfig(channels=4, groups=2, projected_channels=None),
         field=FieldConfig(hidden=8, semantic_channels=3),
         density=NeusConfig.model_validate({"form": form}),
-        sampler=SamplerConfig(uniform=8, importance=4, depth_guided=2),
+        sampler=SamplerConfig(uniform=8, importance=4, depth_guided=2, skip_empty=skip_empty),
         background=(1.0, 1.0, 1.0),
     )
     return VolumeRenderer(config, in_channels=4)
@@ -75,11 +75,12 @@ def test_rendering_stays_on_the_device_of_its_inputs(form: str, monkeypatch: pyt
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("skip_empty", [None, 0])
 @pytest.mark.parametrize("form", ["discrete", "midpoint"])
-def test_cpu_and_cuda_agree(form: str) -> None:
+def test_cpu_and_cuda_agree(form: str, skip_empty: int | None) -> None:
     results = []
     for device in ("cpu", "cuda"):
-        renderer = copy.deepcopy(make_renderer(form)).to(device)
+        renderer = copy.deepcopy(make_renderer(form, skip_empty)).to(device)
         generator = torch.Generator().manual_seed(0)
         coord = torch.rand(300, 3, generator=generator) * torch.tensor([3.0, 2.0, 2.0])
         features = torch.randn(300, 4, generator=generator).to(device).requires_grad_()
