@@ -1,6 +1,11 @@
+import math
+
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from ponder_data import ColorJitterConfig, Scene
 from ponder_data.transforms import color_jitter
+from ponder_data.transforms.color_jitter import turn_hue
 
 
 def test_all_zero_leaves_colours_alone(scene: Scene, generator: torch.Generator) -> None:
@@ -57,3 +62,39 @@ def test_views_change_only_if_asked_and_then_like_the_points(scene: Scene) -> No
     assert torch.equal(both.color, points_only.color)
     pictures = torch.cat([view.color.reshape(-1, 3) for view in both.views])
     torch.testing.assert_close(pictures, both.color)
+
+
+def test_a_third_of_a_turn_makes_red_green_and_leaves_grey() -> None:
+    colors = torch.tensor([[0.8, 0.1, 0.2], [0.4, 0.4, 0.4]])
+    turned = turn_hue(colors, 2 * math.pi / 3)
+    torch.testing.assert_close(turned, torch.tensor([[0.2, 0.8, 0.1], [0.4, 0.4, 0.4]]))
+
+
+@given(angle=st.floats(-math.pi, math.pi))
+def test_turning_hues_keeps_brightness_and_distance_from_grey(angle: float) -> None:
+    colors = torch.rand(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turned = turn_hue(colors, angle)
+    torch.testing.assert_close(turned.sum(dim=1), colors.sum(dim=1))
+    torch.testing.assert_close(turned.norm(dim=1), colors.norm(dim=1))
+    torch.testing.assert_close(turn_hue(turned, -angle), colors)
+
+
+def test_hues_of_views_turn_with_the_points(scene: Scene) -> None:
+    config = ColorJitterConfig(brightness=0, contrast=0, noise=0, hue=1, views=True)
+    changed = color_jitter(scene, config, torch.Generator().manual_seed(3))
+    assert float((changed.color - scene.color).abs().max()) > 0.1
+    torch.testing.assert_close(
+        torch.cat([view.color.reshape(-1, 3) for view in changed.views]), changed.color
+    )
+
+
+def test_the_asked_share_of_scenes_loses_its_colour_and_pictures_keep_theirs(scene: Scene) -> None:
+    config = ColorJitterConfig(brightness=0, contrast=0, noise=0, drop=0.3, views=True)
+    grey = 0
+    for seed in range(100):
+        changed = color_jitter(scene, config, torch.Generator().manual_seed(seed))
+        dropped = bool((changed.color == 0.5).all())
+        grey += dropped
+        assert dropped or torch.allclose(changed.color, scene.color, atol=1e-6)
+        torch.testing.assert_close(changed.views[0].color, scene.views[0].color)
+    assert 15 <= grey <= 45

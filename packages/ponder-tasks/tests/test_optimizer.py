@@ -36,6 +36,6 @@ def test_every_length_has_a_schedule(steps):
 def test_frozen_parameters_are_left_out():
     frozen = nn.Parameter(torch.zeros(1), requires_grad=False)
     kept = nn.Parameter(torch.zeros(1))
-    for kind in ("adamw", "sgd"):
+    for kind in ("adamw", "sgd", "muon"):
         optimizer = build_optimizer([frozen, kept], OptimizerConfig(kind=kind))
         assert [p for group in optimizer.param_groups for p in group["params"]] == [kept]

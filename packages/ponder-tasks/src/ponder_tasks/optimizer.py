@@ -9,16 +9,22 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from ponder_tasks.muon import Muon
+
 
 class OptimizerConfig(BaseModel):
-    """AdamW or SGD with Nesterov momentum, under a one-cycle schedule (Smith and Topin, 2019)."""
+    """Muon, AdamW, or SGD with Nesterov momentum, under a one-cycle schedule (Smith and Topin, 2019)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["adamw", "sgd"] = "adamw"
+    kind: Literal["adamw", "sgd", "muon"] = "adamw"
     learning_rate: PositiveFloat = Field(default=2e-3, description="peak of the cycle")
+    vector_learning_rate: PositiveFloat = Field(
+        default=3e-3,
+        description="peak for norms and biases, which Muon leaves to AdamW; unused by the others",
+    )
     weight_decay: float = Field(default=1e-2, ge=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD and Muon")
     warmup_fraction: float = Field(
         default=0.05, gt=0, lt=1, description="share of the steps that climb to the peak"
     )
@@ -35,6 +41,14 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig)
             lr=config.learning_rate,
             momentum=config.momentum,
             nesterov=config.momentum > 0,
+            weight_decay=config.weight_decay,
+        )
+    if config.kind == "muon":
+        return Muon(
+            trained,
+            learning_rate=config.learning_rate,
+            vector_learning_rate=config.vector_learning_rate,
+            momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
     return AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
