@@ -36,7 +36,7 @@ def orthogonalise(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 
 
 
 def as_matrix(parameter: Tensor) -> Float[Tensor, "rows columns"]:
-    """Return a weight as the matrix it multiplies by: sparse kernels are ``(offset, in, out)``, dense ``(out, in, ...)``."""
+    """Return a weight as a matrix: sparse kernels are ``(offset, in, out)``, dense ones ``(out, in, ...)``."""
     if parameter.ndim == 3:
         return parameter.reshape(-1, parameter.shape[2])
     return parameter.reshape(parameter.shape[0], -1)

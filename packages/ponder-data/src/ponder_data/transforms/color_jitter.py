@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-
 from torch import Tensor
 
 from ponder_data.draws import draw_uniform
