@@ -203,7 +203,6 @@ class Textbook:
             sdf=out[:, 0].view(rays, samples),
             gradient=gradient.view(rays, samples, 3),
             color=color.view(rays, samples, 3),
-            semantic=None,
         )
 
 

@@ -30,9 +30,7 @@ def make_rendered(seed: int = 0) -> Rendered:
     start = (1 + torch.arange(SAMPLES, dtype=torch.float64) * 0.1).expand(RAYS, SAMPLES)
     valid = torch.ones(RAYS, dtype=torch.bool)
     valid[3] = False
-    values = FieldValues(
-        sdf=random(RAYS, SAMPLES), gradient=random(RAYS, SAMPLES, 3), color=None, semantic=None
-    )
+    values = FieldValues(sdf=random(RAYS, SAMPLES), gradient=random(RAYS, SAMPLES, 3), color=None)
     return Rendered(
         color=random(RAYS, 3),
         distance=random(RAYS),

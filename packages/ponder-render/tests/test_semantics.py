@@ -42,7 +42,7 @@ def rendered_with(semantic: Tensor, valid: Tensor | None = None) -> tuple[Render
         opacity=like[:, 0],
         weights=like[:, :2],
         samples=Samples(start=start, end=start + 0.5, distance=start, valid=valid),
-        values=FieldValues(sdf=like[:, :2], gradient=like.new_ones(rays, 2, 3), color=None, semantic=None),
+        values=FieldValues(sdf=like[:, :2], gradient=like.new_ones(rays, 2, 3), color=None),
     )
     targets = RayTargets(color=like.new_zeros(rays, 3), distance=like.new_zeros(rays), semantic=LABEL[:rays])
     return rendered, targets

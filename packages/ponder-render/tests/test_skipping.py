@@ -128,8 +128,6 @@ def test_dense_rows_and_packed_samples_agree(make_volume: MakeVolume, make_rays:
     distance = accumulate_packed(weights, packed.middle[:, None], packed)
     torch.testing.assert_close(distance[:, 0], rendered.distance)
     torch.testing.assert_close(accumulate_packed(weights, values.gradient[seen], packed), rendered.normal)
-    assert values.semantic is not None
-    torch.testing.assert_close(accumulate_packed(weights, values.semantic[seen], packed), rendered.semantic)
     assert values.color is not None
     color = accumulate_packed(weights, values.color[seen], packed)
     color = color + (1 - total) * torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)

@@ -93,20 +93,18 @@ class PackedSamples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldValues:
-    """What the field says at each sample (Eq. 4, 5, 9). A head that is absent gives None.
+    """What the field says at each sample (Eq. 4, 5). Semantics (Eq. 9) are known of whole rays alone.
 
     Attributes:
         sdf: signed distance in metres, positive in free space; the diagonal of the box at skipped samples.
         gradient: d sdf / d p in world units (unitless where the SDF is exact); the normal before
-            normalisation. Zero, like colour and semantics, at skipped samples.
-        color: in [0, 1].
-        semantic: logits or embedding.
+            normalisation. Zero, like colour, at skipped samples.
+        color: in [0, 1]; None: the field has no colour.
     """
 
     sdf: Float[Tensor, "rays samples"]
     gradient: Float[Tensor, "rays samples 3"]
     color: Float[Tensor, "rays samples 3"] | None
-    semantic: Float[Tensor, "rays samples channels"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

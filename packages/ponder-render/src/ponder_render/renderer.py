@@ -15,12 +15,12 @@ from ponder_render.compositing import accumulate, render_weights
 from ponder_render.corners import Border
 from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import DensityConfig, NeusConfig, build_density
-from ponder_render.evaluation import evaluate_field
+from ponder_render.evaluation import FlatValues, evaluate_field
 from ponder_render.field import FieldConfig, NeuralField
 from ponder_render.initialisation import initialise_rectified
 from ponder_render.occupancy import Occupancy, find_occupancy
-from ponder_render.rays import FieldValues, RayBundle, Rendered, Samples
-from ponder_render.sample_rounds import SampleRounds
+from ponder_render.rays import RayBundle, Rendered
+from ponder_render.sample_rounds import DrawnSamples, SampleRounds
 from ponder_render.sampling import SamplerConfig
 from ponder_render.volume import FeatureVolume, densify, to_table
 
@@ -195,9 +195,9 @@ class VolumeRenderer(nn.Module):
                 sensed=sensed_distance,
             )
             drawn = rounds.draw(self.density.anchor)
-            recompute = self.config.recompute
-            flat = evaluate_field(self.field, volume.table, drawn.placement, recompute=recompute)
-            return self._composite(rays, span, drawn.samples, drawn.to_rows(flat), progress)
+            recompute, along = self.config.recompute, drawn.rays()
+            flat = evaluate_field(self.field, volume.table, drawn.placement, recompute=recompute, rays=along)
+            return self._composite(rays, span, drawn, flat, progress)
 
     def _occupancy(self, volume: FeatureVolume) -> Occupancy | None:
         dilation = self.config.sampler.skip_empty
@@ -211,9 +211,10 @@ class VolumeRenderer(nn.Module):
             )
 
     def _composite(
-        self, rays: RayBundle, span: RaySpan, samples: Samples, values: FieldValues, progress: float
+        self, rays: RayBundle, span: RaySpan, drawn: DrawnSamples, flat: FlatValues, progress: float
     ) -> Rendered:
         """Eq. 6 and 7."""
+        samples, values = drawn.samples, drawn.to_rows(flat)
         opacity = self.density(values.sdf, values.gradient, rays.direction, samples, progress)
         weights = render_weights(torch.where(samples.evaluated, opacity, torch.zeros_like(opacity)))
         total = weights.sum(dim=1)
@@ -230,7 +231,7 @@ class VolumeRenderer(nn.Module):
             color=color,
             distance=distance,
             normal=accumulate(weights, values.gradient),
-            semantic=None if values.semantic is None else accumulate(weights, values.semantic),
+            semantic=None if flat.semantic is None else flat.semantic.composite(drawn.to_flat(weights)),
             opacity=total,
             weights=weights,
             samples=samples,

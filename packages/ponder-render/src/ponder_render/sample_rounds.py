@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ponder_render.bounds import RaySpan
 from ponder_render.corners import Border
+from ponder_render.deferred import SampleRays
 from ponder_render.density import Anchor
 from ponder_render.evaluation import FlatValues, evaluate_sdf
 from ponder_render.field import NeuralField
@@ -49,6 +50,15 @@ class DrawnSamples:
     slot: Int[Tensor, " evaluated"]
     free_space: Float[Tensor, " rays"]
 
+    def rays(self) -> SampleRays:
+        """The ray of each evaluated sample."""
+        count, samples = self.samples.distance.shape
+        return SampleRays(index=torch.div(self.slot, samples, rounding_mode="floor"), count=count)
+
+    def to_flat(self, rows: Float[Tensor, "rays samples"]) -> Float[Tensor, " evaluated"]:
+        """Numbers in rows of sorted samples, at the evaluated ones."""
+        return rows.reshape(-1)[self.slot]
+
     def to_rows(self, flat: FlatValues) -> FieldValues:
         """The field's values as rows of sorted samples, one row per ray."""
         rays, samples = self.samples.distance.shape
@@ -62,7 +72,6 @@ class DrawnSamples:
             sdf=sdf.index_copy_(0, self.slot, flat.sdf).view(rays, samples),
             gradient=arrange(flat.gradient),
             color=None if flat.color is None else arrange(flat.color),
-            semantic=None if flat.semantic is None else arrange(flat.semantic),
         )
 
 

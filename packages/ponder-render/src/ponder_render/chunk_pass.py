@@ -1,0 +1,158 @@
+"""A chunk of samples, evaluated and differentiated by hand.
+
+With the gradient ``g`` of the SDF network in feature space, the normal is ``n = sum_k (d w_k / d p) (V[corner_k] . g)``
+(and a part from the field's coordinate). Backward, the heads first say what they want of ``n``. With ``s_k = (d w_k /
+d p) . dn`` the SDF network then gets ``dg = sum_k s_k V[corner_k]``, and the volume ``dV[corner_k] += w_k df + s_k g``:
+no second differentiation through the gather.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ponder_render.folding import FoldedField
+from ponder_render.geometry_pass import GeometryPass, geometry_backward, geometry_forward
+from ponder_render.head_pass import Blocks, head_backward, head_forward
+from ponder_render.placement import Placement
+from ponder_render.query import gather, project_jacobian
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPass:
+    """What the field said about a chunk, and what its backward pass needs.
+
+    Attributes:
+        geometry: of the SDF network.
+        normal: d sdf / d position, before it is shortened.
+        color: outputs of the colour head's layers, the last through the sigmoid.
+        semantic: outputs of the semantic head's hidden layers, all rectified.
+    """
+
+    geometry: GeometryPass
+    normal: Float[Tensor, "samples 3"]
+    color: list[Float[Tensor, "samples _"]]
+    semantic: list[Float[Tensor, "samples _"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkSeeds:
+    """Gradients of a chunk's results; None for 0. ``semantic`` is by block, or of the head's last activations."""
+
+    sdf: Float[Tensor, " samples"]
+    normal: Float[Tensor, "samples 3"]
+    color: Float[Tensor, "samples 3"] | None
+    semantic: Blocks | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeShare:
+    """What a chunk leaves for the volume: ``df``, ``s_k`` and ``g``."""
+
+    feature: Float[Tensor, "samples channels"]
+    along: Float[Tensor, "samples 8"]
+    direction: Float[Tensor, "samples channels"]
+
+
+def chunk_forward(
+    folded: FoldedField, part: Placement, table: Tensor, normal: Float[Tensor, "samples 3"] | None = None
+) -> ChunkPass:
+    """Evaluate a chunk; a ``normal`` known from before is not computed again."""
+    inputs = field_inputs(part)
+    geometry = geometry_forward(folded, inputs)
+    if normal is None:
+        by_coordinate, by_feature = _split(geometry.gradient, part)
+        normal = project_jacobian(table, part.corners, by_feature)
+        if part.coordinate.shape[1]:
+            normal.addcmul_(by_coordinate, part.coordinate_scale)
+    blocks = _blocks(folded, inputs, geometry, shorten(normal))
+    color = [] if folded.color is None else head_forward(folded.color, [*blocks, part.direction])
+    semantic = [] if folded.semantic is None else head_forward(folded.semantic, blocks)
+    for last, finish in ((color[-1:], Tensor.sigmoid_), (semantic[-1:], Tensor.relu_)):
+        for output in last:
+            finish(output)
+    return ChunkPass(geometry=geometry, normal=normal, color=color, semantic=semantic)
+
+
+def chunk_backward(
+    folded: FoldedField,
+    sums: FoldedField,
+    part: Placement,
+    table: Tensor,
+    known: ChunkPass,
+    seeds: ChunkSeeds,
+) -> VolumeShare:
+    """Add the parameters' gradients to ``sums`` and return the volume's share."""
+    inputs = field_inputs(part)
+    blocks = _blocks(folded, inputs, known.geometry, shorten(known.normal))
+    wanted: list[Tensor | None] = [None] * len(blocks)
+    if folded.color is not None and sums.color is not None and seeds.color is not None:
+        shade = known.color[-1]
+        grad = seeds.color * shade * (1 - shade)
+        found = head_backward(folded.color, sums.color, [*blocks, part.direction], known.color, grad)
+        wanted = _join(wanted, found[:-1])
+    if seeds.semantic is not None:
+        found = seeds.semantic
+        if folded.semantic is not None and sums.semantic is not None:
+            grad = found[0] * (known.semantic[-1] > 0)
+            found = head_backward(folded.semantic, sums.semantic, blocks, known.semantic, grad)
+        wanted = _join(wanted, found)
+    grad_normal = seeds.normal
+    if wanted[-1] is not None:
+        grad_normal = grad_normal + shorten_backward(known.normal, wanted[-1])
+    along = part.corners.along(grad_normal)
+    grad_gradient = gather(table, part.corners.rows, along)
+    if part.coordinate.shape[1]:
+        grad_gradient = torch.cat([grad_normal * part.coordinate_scale, grad_gradient], dim=1)
+    grad_activation = wanted[1] if folded.activation_block else None
+    grad_inputs = geometry_backward(
+        folded, sums, inputs, known.geometry, seeds.sdf, grad_activation, grad_gradient
+    )
+    if wanted[0] is not None:
+        grad_inputs.add_(wanted[0])
+    return VolumeShare(
+        feature=_split(grad_inputs, part)[1],
+        along=along,
+        direction=_split(known.geometry.gradient, part)[1],
+    )
+
+
+def field_inputs(part: Placement) -> Float[Tensor, "samples inputs"]:
+    """``[p, f]``."""
+    if part.coordinate.shape[1] == 0:
+        return part.feature
+    return torch.cat([part.coordinate, part.feature], dim=1)
+
+
+def shorten(normal: Float[Tensor, "samples 3"]) -> Float[Tensor, "samples 3"]:
+    """What heads see of the normal: at most unit length."""
+    return normal * normal.square().sum(dim=1, keepdim=True).clamp_(min=1).rsqrt_()
+
+
+def shorten_backward(
+    normal: Float[Tensor, "samples 3"], grad: Float[Tensor, "samples 3"]
+) -> Float[Tensor, "samples 3"]:
+    """Gradient of ``normal`` given that of ``shorten(normal)``."""
+    square = normal.square().sum(dim=1, keepdim=True)
+    long = square > 1
+    scale = square.clamp(min=1).rsqrt_()
+    # A longer one only turns: what is along it falls away.
+    radial = (grad * normal).sum(dim=1, keepdim=True) / square.clamp(min=1) * long
+    return (grad - normal * radial) * scale
+
+
+def _blocks(folded: FoldedField, inputs: Tensor, geometry: GeometryPass, normal: Tensor) -> Blocks:
+    activation = geometry.activations[-1:] if folded.activation_block else []
+    return [inputs, *activation, normal]
+
+
+def _join(wanted: list[Tensor | None], found: Blocks) -> list[Tensor | None]:
+    """Sums of gradients by block; ``found`` may be overwritten."""
+    return [b if a is None else b.add_(a) for a, b in zip(wanted, found, strict=True)]
+
+
+def _split(inputs: Tensor, part: Placement) -> tuple[Tensor, Tensor]:
+    """Columns of the coordinate and of the feature."""
+    coordinates = part.coordinate.shape[1]
+    return inputs[:, :coordinates], inputs[:, coordinates:]

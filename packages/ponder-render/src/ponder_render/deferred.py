@@ -1,0 +1,126 @@
+"""Semantics that are summed along rays before the head's last, linear layer (Eq. 9).
+
+``sum_j w_j (A x_j + b) = A sum_j w_j x_j + b sum_j w_j``: exact, and the hundreds of channels of an embedding exist
+once per ray instead of once per sample.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ponder_render.folding import JointLayer
+
+CHUNK = 8192
+"""Samples at once in the backward pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRays:
+    """The ray of each flat sample, in any order, and how many rays there are."""
+
+    index: Int[Tensor, " samples"]
+    count: int
+
+    def sums(
+        self, weights: Float[Tensor, " samples"], values: Float[Tensor, "samples channels"]
+    ) -> Float[Tensor, "rays channels"]:
+        """``sum_j w_j value_j`` over the samples of each ray, in plain PyTorch."""
+        result = values.new_zeros(self.count, values.shape[1])
+        return result.index_add(0, self.index, weights[:, None] * values)
+
+    def total(self, weights: Float[Tensor, " samples"]) -> Float[Tensor, " rays"]:
+        """Sum of the weights of each ray."""
+        return weights.new_zeros(self.count).index_add(0, self.index, weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainSemantics:
+    """Semantics of each sample as they are."""
+
+    values: Float[Tensor, "samples channels"]
+    rays: SampleRays
+
+    def composite(self, weights: Float[Tensor, " samples"]) -> Float[Tensor, "rays channels"]:
+        """``sum_j w_j l_j``."""
+        return self.rays.sums(weights, self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferredSemantics:
+    """What the head's last layer reads, and that layer.
+
+    Attributes:
+        blocks: the layer's inputs, side by side: constants for autograd.
+        output: the layer, over blocks that may join several of these.
+        rays: of the samples.
+        carriers: two tensors through which gradients of the sums reach the field (see ``_Sums``); None where the
+            field is not differentiated. Taken out by ``composite``, which therefore works once.
+    """
+
+    blocks: list[Float[Tensor, "samples _"]]
+    output: JointLayer
+    rays: SampleRays
+    carriers: list[tuple[Tensor, Tensor]]
+
+    def composite(self, weights: Float[Tensor, " samples"]) -> Float[Tensor, "rays channels"]:
+        """``sum_j w_j l_j``. Can be had once from one evaluation.
+
+        Raises:
+            ValueError: when called again.
+        """
+        if not self.carriers:
+            raise ValueError(
+                "the semantics of an evaluation can be composited once; evaluate the field again"
+            )
+        sums = _Sums.apply(self, weights, *self.carriers.pop())
+        assert isinstance(sums, Tensor)
+        weight = torch.cat(self.output.weights, dim=1)
+        return F.linear(sums, weight) + self.rays.total(weights)[:, None] * self.output.bias
+
+
+SemanticSamples = DeferredSemantics | PlainSemantics
+"""Semantics at samples, of which sums along rays can be had."""
+
+
+class _Sums(torch.autograd.Function):
+    """``sum_j w_j [block_1, block_2, ...]_j`` for each ray.
+
+    The gradient of the blocks at a sample is ``w_j G`` with the gradient ``G`` of its ray's sum: one row per ray
+    says it all, and it is never written out for all samples. Autograd cannot carry such a product, so its two factors
+    travel to the field's backward pass as the "gradients" of two tensors of zeros that the field's evaluation
+    returned, ``(samples,)`` and ``(rays, channels)``.
+    """
+
+    @staticmethod
+    def forward(ctx, semantics: DeferredSemantics, weights: Tensor, *carriers: Tensor) -> Tensor:
+        ctx.semantics = semantics
+        ctx.save_for_backward(weights)
+        rays = semantics.rays
+        in_turn, order = torch.sort(rays.index, stable=True)
+        offsets = torch.searchsorted(in_turn, torch.arange(rays.count, device=order.device))
+        in_order = weights[order]
+        return torch.cat(
+            [
+                F.embedding_bag(order, block, offsets, per_sample_weights=in_order, mode="sum")
+                for block in semantics.blocks
+            ],
+            dim=1,
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *grads: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        semantics: DeferredSemantics = ctx.semantics
+        (weights,) = ctx.saved_tensors
+        grad_weights = torch.zeros_like(weights)
+        columns = grads[0].split([block.shape[1] for block in semantics.blocks], dim=1)
+        for start in range(0, weights.shape[0], CHUNK):
+            piece = slice(start, start + CHUNK)
+            ray = semantics.rays.index[piece]
+            for block, column in zip(semantics.blocks, columns, strict=True):
+                grad_weights[piece] += column[ray].mul_(block[piece]).sum(dim=1)
+        return None, grad_weights, weights, grads[0]

@@ -1,0 +1,147 @@
+"""The SDF network over a chunk of samples: its value and its gradient in the inputs, forward and backward.
+
+With ``z_l = W_l a_{l-1} + b_l``, ``a_l = softplus(z_l)``, slopes ``s_l = sigmoid(beta z_l)`` and ``sdf = w a_L + b``,
+the gradient is ``g = v_0`` where ``v_L = w`` and ``v_{l-1} = (v_l * s_l) W_l``. Both depend on the parameters, so the
+backward pass walks up this chain with the gradient of ``g``, then down through the layers with that of the values. By
+hand instead of by autograd: nothing is kept but what is needed, and most of the arithmetic happens in place, in
+chunks that stay in the processor's cache.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ponder_render.folding import FoldedField, Layer
+from ponder_render.linear import product, weight_gradient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeometryPass:
+    """What the network said about a chunk, and what its backward pass needs.
+
+    Attributes:
+        activations: ``a_1`` to ``a_L``.
+        chain: ``v_1`` to ``v_{L-1}``.
+        sdf: metres.
+        gradient: ``g``, of the SDF in the inputs ``[p, f]``.
+    """
+
+    activations: list[Float[Tensor, "samples _"]]
+    chain: list[Float[Tensor, "samples _"]]
+    sdf: Float[Tensor, " samples"]
+    gradient: Float[Tensor, "samples inputs"]
+
+
+def sdf_forward(folded: FoldedField, inputs: Float[Tensor, "samples inputs"]) -> Float[Tensor, " samples"]:
+    """The SDF alone."""
+    x = inputs
+    for layer in folded.hidden:
+        x, _ = softplus_with_slope(product(x, layer.weight, layer.bias), folded.beta)
+    return product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
+
+
+def geometry_forward(folded: FoldedField, inputs: Float[Tensor, "samples inputs"]) -> GeometryPass:
+    """The SDF and its gradient."""
+    activations: list[Tensor] = []
+    slopes: list[Tensor] = []
+    x = inputs
+    for layer in folded.hidden:
+        x, slope = softplus_with_slope(product(x, layer.weight, layer.bias), folded.beta)
+        activations.append(x)
+        slopes.append(slope)
+    row, chain = folded.sdf.weight[0], []
+    gradient = row.expand(inputs.shape[0], -1)
+    for index in reversed(range(len(slopes))):
+        weight = folded.hidden[index].weight
+        if index == len(slopes) - 1:
+            gradient = product(slopes[index], (row[:, None] * weight).t())
+        else:
+            chain.insert(0, gradient)
+            gradient = product(slopes[index].mul_(gradient), weight.t())
+    sdf = product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
+    return GeometryPass(activations=activations, chain=chain, sdf=sdf, gradient=gradient)
+
+
+def geometry_backward(
+    folded: FoldedField,
+    sums: FoldedField,
+    inputs: Float[Tensor, "samples inputs"],
+    known: GeometryPass,
+    grad_sdf: Float[Tensor, " samples"],
+    grad_activation: Float[Tensor, "samples width"] | None,
+    grad_gradient: Float[Tensor, "samples inputs"],
+) -> Float[Tensor, "samples inputs"]:
+    """Add the parameters' gradients to ``sums`` and return that of the inputs.
+
+    Args:
+        folded: the networks.
+        sums: sums of gradients so far, in the same structure.
+        inputs: those of the forward pass.
+        known: what the forward pass found.
+        grad_sdf: gradient of the SDF.
+        grad_activation: of the last activations, which the heads read; may be overwritten.
+        grad_gradient: of ``g``.
+    """
+    x = known.activations[-1] if known.activations else inputs
+    row = folded.sdf.weight[0]
+    slopes = [slope_of(a, folded.beta) for a in known.activations]
+    grad_slopes = _up_the_chain(folded, sums, known, slopes, grad_gradient)
+    sums.sdf.weight.add_(grad_sdf[None] @ x)
+    sums.sdf.bias.add_(grad_sdf.sum())
+    grad = torch.outer(grad_sdf, row) if grad_activation is None else grad_activation.addr_(grad_sdf, row)
+    for index in reversed(range(len(slopes))):
+        # d z = (d a + beta (1 - s) d s) s, with beta d s already in grad_slopes.
+        slope, grad_slope = slopes[index], grad_slopes[index]
+        grad.add_(grad_slope).addcmul_(grad_slope, slope, value=-1).mul_(slope)
+        below = known.activations[index - 1] if index else inputs
+        _add(sums.hidden[index], grad, below)
+        grad = product(grad, folded.hidden[index].weight.t())
+    return grad
+
+
+def _up_the_chain(
+    folded: FoldedField, sums: FoldedField, known: GeometryPass, slopes: list[Tensor], grad: Tensor
+) -> list[Tensor]:
+    """The gradient of ``g`` pulled back to the weights (into ``sums``) and to ``beta`` times each slope."""
+    grad_slopes = []
+    for index, layer in enumerate(folded.hidden[:-1]):
+        lower, slope = known.chain[index], slopes[index]
+        sums.hidden[index].weight.add_(weight_gradient(lower * slope, grad))
+        grad_product = product(grad, layer.weight)
+        grad_slopes.append((grad_product * lower).mul_(folded.beta))
+        grad = grad_product.mul_(slope)
+    if not folded.hidden:
+        sums.sdf.weight.add_(grad.sum(dim=0))
+        return []
+    # The top layer meets the row w, the same for all samples, which may stand outside of every product.
+    row, top = folded.sdf.weight[0], folded.hidden[-1].weight
+    shared = weight_gradient(slopes[-1], grad)
+    sums.hidden[-1].weight.add_(row[:, None] * shared)
+    sums.sdf.weight.add_((top * shared).sum(dim=1))
+    grad_slopes.append(product(grad, folded.beta * row[:, None] * top))
+    return grad_slopes
+
+
+def _add(sums: Layer, grad: Tensor, inputs: Tensor) -> None:
+    sums.weight.add_(weight_gradient(grad, inputs))
+    sums.bias.add_(grad.sum(dim=0))
+
+
+def softplus_with_slope(
+    z: Float[Tensor, "samples width"], beta: float
+) -> tuple[Float[Tensor, "samples width"], Float[Tensor, "samples width"]]:
+    """``log(1 + exp(beta z)) / beta``, written over ``z``, and its derivative ``s = sigmoid(beta z)``.
+
+    ``softplus(z) = relu(z) - log(max(s, 1 - s)) / beta`` is several times as fast as PyTorch's, and as exact.
+    """
+    slope = (z * beta).sigmoid_()
+    larger = 1 - slope
+    torch.maximum(slope, larger, out=larger)
+    return z.clamp_(min=0).sub_(larger.log_(), alpha=1 / beta), slope
+
+
+def slope_of(activation: Float[Tensor, "samples width"], beta: float) -> Float[Tensor, "samples width"]:
+    """The slope of the softplus where it has this value: ``1 - exp(-beta a)``. So slopes need not be kept."""
+    return (activation * -beta).expm1_().neg_()
