@@ -10,6 +10,7 @@ from ponder_render import (
     FeatureVolume,
     FieldConfig,
     NeusConfig,
+    Placement,
     RayBundle,
     Rendered,
     RendererConfig,
@@ -17,9 +18,12 @@ from ponder_render import (
     UnisurfConfig,
     VolsdfConfig,
     VolumeRenderer,
+    evaluate_field_reference,
 )
 from ponder_render.compositing import render_weights
+from ponder_render.deferred import SampleRays
 from ponder_render.density import volsdf_opacity
+from ponder_render.evaluation import FlatValues
 from ponder_render.field import Appearance, Geometry, NeuralField
 from torch import Tensor
 
@@ -33,7 +37,7 @@ LOWER, UPPER = torch.tensor([-2.0, -1.5, -1.0]), torch.tensor([2.0, 1.5, 1.0])
 
 
 class AnalyticField(NeuralField):
-    """A field whose SDF is a function of the world position."""
+    """A field whose SDF is a function of the world position: it has no networks that could be folded."""
 
     def __init__(self, sdf: Callable[[Tensor], Tensor]) -> None:
         super().__init__(FieldConfig(geometry_channels=0), channels=1)
@@ -58,6 +62,12 @@ class AnalyticField(NeuralField):
         self, coordinate: Tensor, feature: Tensor, direction: Tensor, gradient: Tensor, hidden: Tensor
     ) -> Appearance:
         return Appearance(color=(gradient + 1) / 2, semantic=None)
+
+
+def evaluate_plainly(
+    field: NeuralField, table: Tensor, placement: Placement, recompute: bool, rays: SampleRays
+) -> FlatValues:
+    return evaluate_field_reference(field, table, placement, rays)
 
 
 SKIPPING = pytest.mark.parametrize("skip_empty", [None, 1], ids=["everywhere", "near points"])
@@ -87,7 +97,11 @@ def render(
         bounds=Bounds(lower=LOWER[None], upper=UPPER[None]),
         count=count,
     )
-    with torch.no_grad():
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ponder_render.renderer.evaluate_field", evaluate_plainly)
+        patch.setattr(
+            "ponder_render.sample_rounds.evaluate_sdf", lambda field, at: field.sdf(at.coordinate, at.feature)
+        )
         rendered = renderer(volume, rays)
     assert skip_empty is None or rendered.samples.evaluated.float().mean().item() < 0.8
     return rendered

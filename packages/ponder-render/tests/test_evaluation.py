@@ -157,7 +157,9 @@ def test_no_samples_at_all(field: NeuralField, volume: FeatureVolume, rays: RayB
     along = SampleRays(index=torch.zeros(0, dtype=torch.long), count=2)
     outputs = columns(evaluate_field(field, volume.table.requires_grad_(), placement, rays=along))
     assert all(output.shape[0] == 0 for output in outputs[:2])
-    grads = torch.autograd.grad(sum(v.sum() for v in outputs), list(field.parameters()), allow_unused=True)
+    grads = torch.autograd.grad(
+        torch.stack([v.sum() for v in outputs]).sum(), list(field.parameters()), allow_unused=True
+    )
     assert not any(bool(grad.any()) for grad in grads if grad is not None)
 
 

@@ -12,10 +12,10 @@ def test_products_are_those_of_torch(inputs: int, outputs: int, dtype: torch.dty
     weight = torch.randn(outputs, inputs, generator=generator, dtype=dtype)
     bias = torch.randn(outputs, generator=generator, dtype=dtype)
     grad = torch.randn(40, outputs, generator=generator, dtype=dtype)
-    near = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 1e-12, "rtol": 1e-12}
-    torch.testing.assert_close(product(x, weight, bias), F.linear(x, weight, bias), **near)
-    torch.testing.assert_close(product(x, weight), F.linear(x, weight), **near)
-    torch.testing.assert_close(weight_gradient(grad, x), grad.t() @ x, **near)
+    near = 1e-4 if dtype == torch.float32 else 1e-12
+    torch.testing.assert_close(product(x, weight, bias), F.linear(x, weight, bias), atol=near, rtol=near)
+    torch.testing.assert_close(product(x, weight), F.linear(x, weight), atol=near, rtol=near)
+    torch.testing.assert_close(weight_gradient(grad, x), grad.t() @ x, atol=near, rtol=near)
 
 
 def test_transposed_and_sliced_operands() -> None:

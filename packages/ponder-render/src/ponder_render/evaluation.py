@@ -214,8 +214,8 @@ class _ChunkedField(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         if plan.semantic_channels:
             ctx.mark_non_differentiable(*outputs[2 + (plan.folded.color is not None) :])
-            samples = table.new_zeros(len(plan.placement))
-            outputs += [samples, table.new_zeros(plan.rays.count, plan.semantic_channels)]
+            like = plan.placement.feature
+            outputs += [like.new_zeros(len(like)), like.new_zeros(plan.rays.count, plan.semantic_channels)]
         return tuple(outputs)
 
     @staticmethod
