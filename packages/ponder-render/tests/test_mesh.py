@@ -15,6 +15,7 @@ from ponder_render import (
     FieldConfig,
     Mesh,
     RendererConfig,
+    SamplerConfig,
     VolumeRenderer,
     extract_mesh,
 )
@@ -167,6 +168,33 @@ def test_a_level_moves_the_surface_out() -> None:
         np.linalg.norm(mesh.vertices - MIDDLE.numpy(), axis=1), RADIUS + 0.1, atol=0.01
     )
     assert mesh.colors is None
+
+
+def test_what_rendering_skips_is_empty_in_the_mesh_too() -> None:
+    """Only the cells around the sphere's surface hold points: the noise elsewhere leaves no mesh."""
+    volume = sphere_volume()
+    near = volume.table[:, 0].abs() < 0.05
+    noise = torch.randn(volume.table.shape, generator=torch.Generator().manual_seed(0))
+    noisy = FeatureVolume(
+        table=torch.where(volume.table[:, :1].abs() < 0.3, volume.table, noise),
+        shape=SHAPE,
+        bounds=volume.bounds,
+        count=near.long().view(2, *SHAPE),
+    )
+    everything = reader()
+    config = everything.config.model_copy(update={"sampler": SamplerConfig(skip_empty=1)})
+    skipping = VolumeRenderer(config, in_channels=3)
+    skipping.load_state_dict(everything.state_dict())
+    radius = [
+        np.linalg.norm(
+            extract_mesh(renderer, noisy, resolution=40, index=1).vertices - MIDDLE.numpy(), axis=1
+        )
+        for renderer in (everything, skipping)
+    ]
+    assert radius[0].max() > 1
+    # The inner side of what is occupied is a surface too: there the solid ends.
+    assert radius[1].max() < RADIUS + 0.01
+    assert radius[1].min() > RADIUS - 0.3
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".glb"])

@@ -14,6 +14,7 @@ from ponder_render.bounds import Bounds
 from ponder_render.corners import Border
 from ponder_render.evaluation import default_chunk
 from ponder_render.field import NeuralField
+from ponder_render.occupancy import Occupancy
 from ponder_render.volume import FeatureVolume
 
 
@@ -34,8 +35,10 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """Points of one axis: the cells on either side, their weights, and the field's coordinate."""
+    """Points of one axis: the cell each is in, the cells whose centres surround it with their weights, and the
+    field's coordinate."""
 
+    home: Int[Tensor, " points"]
     cell: Int[Tensor, "2 points"]
     weight: Float[Tensor, "2 points"]
     coordinate: Float[Tensor, " points"]
@@ -83,18 +86,28 @@ def sdf_planes(
     start: int,
     stop: int,
     border: Border = "clamp",
+    occupancy: Occupancy | None = None,
 ) -> Float[Tensor, "planes y z"]:
-    """The SDF, metres, at the lattice's planes ``start`` to ``stop`` (exclusive) along x. Without gradient."""
+    """The SDF, metres, at the lattice's planes ``start`` to ``stop`` (exclusive) along x. Without gradient.
+
+    Points in cells that are not occupied have the diagonal of the box, as where rendering skips samples.
+    """
     cells = volume.table.view(len(volume.bounds), *volume.shape, -1)[index]
     x, y, z = (_axis(axis, field, volume, index, lattice, border) for axis in range(3))
     result = []
     for plane in range(start, stop):
         one = slice(plane, plane + 1)
-        here = _Axis(cell=x.cell[:, one], weight=x.weight[:, one], coordinate=x.coordinate[one])
+        here = _Axis(
+            home=x.home[one], cell=x.cell[:, one], weight=x.weight[:, one], coordinate=x.coordinate[one]
+        )
         lines = here.interpolate(cells)[0].transpose(0, 1)
         features = y.interpolate(z.interpolate(lines).transpose(0, 1))
         result.append(_sdf_of_plane(field, features, here.coordinate, y.coordinate, z.coordinate))
-    return torch.stack(result)
+    sdf = torch.stack(result)
+    if occupancy is None:
+        return sdf
+    occupied = occupancy.cells[index][x.home[start:stop]][:, y.home][:, :, z.home]
+    return torch.where(occupied, sdf, volume.bounds.size[index].norm().to(sdf))
 
 
 def _axis(
@@ -112,7 +125,8 @@ def _axis(
     if border == "zeros":
         weight = weight * ((pair >= 0) & (pair < cells))
     coordinate = 2 * offset / size - 1 if field.config.coordinate == "box" else 2 * (units - units.round())
-    return _Axis(cell=pair.clamp(0, cells - 1), weight=weight, coordinate=coordinate)
+    home = (units + 0.5).floor().long().clamp(0, cells - 1)
+    return _Axis(home=home, cell=pair.clamp(0, cells - 1), weight=weight, coordinate=coordinate)
 
 
 def _sdf_of_plane(

@@ -12,6 +12,7 @@ from torch import Tensor
 from ponder_render.evaluation import FlatValues, evaluate_field
 from ponder_render.lattice import lattice_over, sdf_planes
 from ponder_render.marching import march
+from ponder_render.occupancy import find_occupancy
 from ponder_render.optional import load_trimesh
 from ponder_render.placement import place_positions
 from ponder_render.renderer import VolumeRenderer
@@ -92,7 +93,8 @@ def extract_mesh(
 
     The lattice is marched through in slabs along x that share a plane, and their vertices there are joined, so
     that the mesh is one whatever the slabs and no resolution needs more memory than a slab and the mesh. Where the
-    surface leaves the box the mesh is open. Vertices keep a thousandth of a step away from lattice points.
+    surface leaves the box the mesh is open. Space that the renderer's sampler skips as empty is empty here too.
+    Vertices keep a thousandth of a step away from lattice points.
 
     Args:
         renderer: its field and border.
@@ -107,9 +109,11 @@ def extract_mesh(
         ValueError: when there is no such volume or the resolution has no step.
     """
     lattice = lattice_over(volume.bounds, index, resolution)
+    dilation, border = renderer.config.sampler.skip_empty, renderer.config.border
+    occupancy = None if dilation is None else find_occupancy(volume, dilation)
 
     def planes(start: int, stop: int) -> Float[np.ndarray, "planes y z"]:
-        sdf = sdf_planes(renderer.field, volume, index, lattice, start, stop, renderer.config.border)
+        sdf = sdf_planes(renderer.field, volume, index, lattice, start, stop, border, occupancy)
         return (sdf.float() - level).cpu().numpy()
 
     step, lower = lattice.step.double().cpu().numpy(), lattice.lower.double().cpu().numpy()
