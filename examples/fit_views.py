@@ -26,13 +26,13 @@ from picture_sheet import depth_picture, normal_picture, over_white, write_sheet
 from ponder_render import (
     Bounds,
     DenseNetConfig,
-    FeatureVolume,
     FieldConfig,
     Losses,
     LossTerm,
     NeusConfig,
     RayBundle,
     RayTargets,
+    Rendered,
     RenderedRays,
     RendererConfig,
     RenderingLossConfig,
@@ -44,10 +44,16 @@ from ponder_render import (
     rendering_losses,
     to_table,
 )
+from ponder_render.evaluation import evaluate_sdf
+from ponder_render.placement import place_positions
 from posed_views import PosedViews, bounds_of, empty_volume, read_idr_folder, visual_hull
 from torch import Tensor
 
 CHANNELS = 8
+
+BAND = 4
+"""Cells of the coarser volume around its surface that the finer one looks at."""
+
 DENSITIES = {"neus": NeusConfig(), "volsdf": VolsdfConfig(), "unisurf": UnisurfConfig()}
 
 
@@ -84,7 +90,15 @@ class Progress:
 class Fit:
     """A volume whose cells are parameters, and the renderer that shows it."""
 
-    def __init__(self, views: PosedViews, bounds: Bounds, schedule: Schedule, density: str, seed: int) -> None:
+    def __init__(
+        self,
+        views: PosedViews,
+        bounds: Bounds,
+        schedule: Schedule,
+        density: str,
+        seed: int,
+        bend: float = 0.005,
+    ) -> None:
         torch.manual_seed(seed)
         self.views, self.schedule = views, schedule
         half_side = 0.5 * float(bounds.size.amax())
@@ -100,7 +114,7 @@ class Fit:
                 initial_spread=0.05,
             ),
             density=DENSITIES[density],
-            sampler=SamplerConfig(uniform=64, importance=16, skip_empty=1, keep_empty=0.0),
+            sampler=SamplerConfig(uniform=64, importance=16, skip_empty=0, keep_empty=0.0),
         )
         self.renderer = VolumeRenderer(config, in_channels=CHANNELS)
         # Colours are learned before the background of the pictures, which the masks leave out.
@@ -111,6 +125,7 @@ class Fit:
         self.inside = views.mask.reshape(-1).nonzero()[:, 0]
         self.level = 0
         self.volume = empty_volume(views, bounds, schedule.cells[0], CHANNELS)
+        self.solid, self.bend = self.volume.count, bend
         self._start(0.1 * torch.randn(self.volume.table.shape, generator=self.generator))
 
     def _start(self, table: Tensor) -> None:
@@ -126,12 +141,28 @@ class Fit:
         due = sum(share >= at for at in self.schedule.refine[: len(self.schedule.cells) - 1])
         if due > self.level:
             self.level = due
-            finer = empty_volume(
-                self.views, self.volume.bounds, self.schedule.cells[due], self.volume.table.shape[1]
-            )
+            coarse = float((self.volume.bounds.size[0] / torch.tensor(self.volume.shape)).amax())
+            finer = empty_volume(self.views, self.volume.bounds, self.schedule.cells[due], CHANNELS)
             wide = F.interpolate(self.volume.channels_first.detach(), size=finer.shape, mode="trilinear")
-            self.volume = finer
-            self._start(to_table(wide))
+            self.volume = replace(finer, table=to_table(wide).contiguous())
+            sdf = self._sdf_of_cells()
+            # What is far from the surface so far is not looked at again; a mesh needs to know the inside.
+            if due == len(self.schedule.cells) - 1:
+                self.solid = finer.count * (sdf < BAND * coarse)
+                self.volume = replace(self.volume, count=self.solid * (sdf > -BAND * coarse))
+            self._start(self.volume.table)
+
+    def _sdf_of_cells(self) -> Tensor:
+        volume = self.volume
+        cell = volume.bounds.size[0] / torch.tensor(volume.shape)
+        index = torch.cartesian_prod(*(torch.arange(n) for n in volume.shape))
+        parts = []
+        for part in index.split(1 << 18):
+            position = volume.bounds.lower[0] + (part + 0.5) * cell
+            zero = torch.zeros(len(part), dtype=torch.long)
+            placement = place_positions(volume, position, position, zero)
+            parts.append(evaluate_sdf(self.renderer.field, placement))
+        return torch.cat(parts).view(1, *volume.shape)
 
     def step(self, share: float) -> Losses:
         """One step on random pixels, three quarters of them inside the masks."""
@@ -145,7 +176,8 @@ class Fit:
         terms = rendering_losses(rendered, targets, self.losses).terms
         opacity = rendered.opacity.clamp(1e-3, 1 - 1e-3)
         silhouette = LossTerm(name="mask", value=F.binary_cross_entropy(opacity, mask), weight=0.1)
-        losses = Losses(terms=(*terms, silhouette))
+        bend = LossTerm(name="bend", value=bending(rendered), weight=self.bend)
+        losses = Losses(terms=(*terms, silhouette, bend))
         self.optimizer.zero_grad()
         losses.total.backward()
         self.optimizer.step()
@@ -181,6 +213,14 @@ class Fit:
         return sum(values) / len(values)
 
 
+def bending(rendered: Rendered) -> Tensor:
+    """Mean squared change of the SDF's gradient from sample to sample: bumps that pictures do not ask for."""
+    gradient, evaluated = rendered.values.gradient, rendered.samples.evaluated
+    pairs = evaluated[:, 1:] & evaluated[:, :-1]
+    change = (gradient[:, 1:] - gradient[:, :-1]).square().sum(dim=2)
+    return (change * pairs).sum() / pairs.sum().clamp(min=1)
+
+
 def train(fit: Fit, held_out: PosedViews) -> Iterator[Progress]:
     """Fit until the time or the steps are over; the clock stands still during evaluations."""
     schedule, spent, step, evaluations = fit.schedule, 0.0, 0, 0
@@ -201,7 +241,9 @@ def train(fit: Fit, held_out: PosedViews) -> Iterator[Progress]:
         share = min(share, 1.0)
 
 
-def write_results(fit: Fit, held_out: PosedViews, out: Path, resolution: int, pictures: int) -> trimesh.Trimesh:
+def write_results(
+    fit: Fit, held_out: PosedViews, out: Path, resolution: int, pictures: int
+) -> trimesh.Trimesh:
     """Write the picture sheet and the mesh; return the mesh."""
     rows = []
     for view in torch.linspace(0, len(held_out) - 1, min(pictures, len(held_out))).long().tolist():
@@ -220,15 +262,21 @@ def write_results(fit: Fit, held_out: PosedViews, out: Path, resolution: int, pi
             ]
         )
     write_sheet(rows, out / "sheet.png")
-    mesh = extract_mesh(fit.renderer, fit.volume, resolution=resolution).largest_part()
+    solid = replace(fit.volume, count=fit.solid)
+    mesh = extract_mesh(fit.renderer, solid, resolution=resolution).largest_part()
     mesh.export(out / "mesh.ply")
     return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="source", required=True)
-    for name, what in (("dtu", "folder in the layout of IDR and NeuS"), ("mesh", "file of a watertight mesh")):
+    for name, what in (
+        ("dtu", "folder in the layout of IDR and NeuS"),
+        ("mesh", "file of a watertight mesh"),
+    ):
         command = commands.add_parser(name)
         command.add_argument("path", type=Path, help=what)
         command.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
@@ -241,6 +289,7 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--evaluations", type=int, default=10, help="of the held-out views")
         command.add_argument("--stride", type=int, default=4, help="of the pixels evaluated on the way")
         command.add_argument("--pictures", type=int, default=3, help="rows of the sheet")
+        command.add_argument("--bend", type=float, default=0.005, help="weight against bumps")
         command.add_argument("--seed", type=int, default=0)
     mesh = commands.choices["mesh"]
     mesh.add_argument("--color-only", action="store_true", help="do not learn from depth")
@@ -269,7 +318,7 @@ def main() -> None:
         rays=chosen.rays,
         evaluations=chosen.evaluations,
     )
-    fit = Fit(training, bounds, schedule, chosen.density, chosen.seed)
+    fit = Fit(training, bounds, schedule, chosen.density, chosen.seed, chosen.bend)
     print(f"{len(training)} views to learn from, {len(held_out)} held out; box {bounds.size[0].tolist()}")
     with (chosen.out / "progress.csv").open("w", newline="") as file:
         table = csv.writer(file)

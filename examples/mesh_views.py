@@ -1,4 +1,7 @@
-"""Views of a mesh from all sides: shaded colours and distances, by a small rasteriser; and how near two surfaces are."""
+"""Views of a mesh from all sides, shaded colours and distances, by a small rasteriser.
+
+Also how near two surfaces are to each other: Chamfer distance, F-score, normal consistency.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ import numpy as np
 import torch
 import trimesh
 from posed_views import PosedViews
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 LIGHT = np.array([0.4, -0.5, 0.77]) / np.linalg.norm([0.4, -0.5, 0.77])
 
@@ -16,7 +19,9 @@ LIGHT = np.array([0.4, -0.5, 0.77]) / np.linalg.norm([0.4, -0.5, 0.77])
 def read_unit_mesh(path: Path) -> trimesh.Trimesh:
     """Read a mesh, scale it into the unit sphere and turn its y axis, which points up in most files, to z."""
     if not path.is_file():
-        raise SystemExit(f"there is no mesh {path}. Pass a watertight mesh in a format that trimesh reads, such as OBJ.")
+        raise SystemExit(
+            f"there is no mesh {path}. Pass a watertight mesh in a format that trimesh reads, such as OBJ."
+        )
     mesh = trimesh.load_mesh(path, process=True)
     middle = mesh.bounds.mean(axis=0)
     radius = np.linalg.norm(mesh.vertices - middle, axis=1).max()
@@ -136,8 +141,8 @@ class SurfaceDistance:
 def compare_surfaces(found: trimesh.Trimesh, true: trimesh.Trimesh, samples: int = 50_000) -> SurfaceDistance:
     """Compare points drawn evenly from both surfaces."""
     (p, pn), (q, qn) = (sample_surface(mesh, samples) for mesh in (found, true))
-    to_true, there = cKDTree(q).query(p)
-    to_found, here = cKDTree(p).query(q)
+    to_true, there = KDTree(q).query(p)
+    to_found, here = KDTree(p).query(q)
     threshold = 0.01 * float(np.linalg.norm(true.bounds[1] - true.bounds[0]))
     precision, recall = (to_true < threshold).mean(), (to_found < threshold).mean()
     along = np.abs((pn * qn[there]).sum(axis=1)).mean() + np.abs((qn * pn[here]).sum(axis=1)).mean()
@@ -151,5 +156,5 @@ def compare_surfaces(found: trimesh.Trimesh, true: trimesh.Trimesh, samples: int
 
 def sample_surface(mesh: trimesh.Trimesh, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Points spread evenly over the faces, and the normals there."""
-    points, face = trimesh.sample.sample_surface(mesh, count, seed=0)
+    points, face = trimesh.sample.sample_surface(mesh, count, seed=0)[:2]
     return np.asarray(points), mesh.face_normals[face]

@@ -88,13 +88,15 @@ def read_idr_folder(folder: Path) -> PosedViews:
     cameras_file = folder / "cameras_sphere.npz"
     if not cameras_file.is_file():
         raise SystemExit(
-            f"{folder} holds no cameras_sphere.npz. Pass a folder in the layout of IDR and NeuS, with image/, mask/ and "
-            "cameras_sphere.npz: for instance a scan of the DTU data as the authors of NeuS provide it."
+            f"{folder} holds no cameras_sphere.npz. Pass a folder in the layout of IDR and NeuS, with image/, mask/ "
+            "and cameras_sphere.npz: for instance a scan of the DTU data as the authors of NeuS provide it."
         )
     images = sorted((folder / "image").glob("*.png")) + sorted((folder / "image").glob("*.jpg"))
     masks = sorted((folder / "mask").glob("*.png"))
     if not images or len(images) != len(masks):
-        raise SystemExit(f"{folder} has {len(images)} pictures in image/ and {len(masks)} in mask/; it needs as many")
+        raise SystemExit(
+            f"{folder} has {len(images)} pictures in image/ and {len(masks)} in mask/; it needs as many"
+        )
     with np.load(cameras_file) as cameras:
         projections = [
             (cameras[f"world_mat_{i}"] @ cameras[f"scale_mat_{i}"])[:3, :4] for i in range(len(images))
@@ -138,8 +140,14 @@ def visual_hull(views: PosedViews, bounds: Bounds, shape: tuple[int, int, int]) 
         pixel = here @ intrinsics.T
         column, row = (pixel[:, axis] / pixel[:, 2].clamp(min=1e-6) for axis in (0, 1))
         framed = (here[:, 2] > 0.05) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        reach = int(0.87 * float(size.max() * intrinsics[0, 0] / here[:, 2][framed].mean())) if framed.any() else 0
-        wide = torch.nn.functional.max_pool2d(mask[None].float(), 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        reach = (
+            int(0.87 * float(size.max() * intrinsics[0, 0] / here[:, 2][framed].mean()))
+            if framed.any()
+            else 0
+        )
+        wide = (
+            torch.nn.functional.max_pool2d(mask[None].float(), 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        )
         inside = wide[row.long().clamp(0, height - 1), column.long().clamp(0, width - 1)]
         kept &= inside | ~framed
         seen += framed
