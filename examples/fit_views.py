@@ -44,15 +44,10 @@ from ponder_render import (
     rendering_losses,
     to_table,
 )
-from ponder_render.evaluation import evaluate_sdf
-from ponder_render.placement import place_positions
 from posed_views import PosedViews, bounds_of, empty_volume, read_idr_folder, visual_hull
 from torch import Tensor
 
 CHANNELS = 8
-
-BAND = 4
-"""Cells of the coarser volume around its surface that the finer one looks at."""
 
 DENSITIES = {"neus": NeusConfig(), "volsdf": VolsdfConfig(), "unisurf": UnisurfConfig()}
 
@@ -117,7 +112,6 @@ class Fit:
             sampler=SamplerConfig(uniform=64, importance=16, skip_empty=0, keep_empty=0.0),
         )
         self.renderer = VolumeRenderer(config, in_channels=CHANNELS)
-        # Colours are learned before the background of the pictures, which the masks leave out.
         self.losses = RenderingLossConfig(
             color=1, distance=0.5, eikonal=0.05, near_surface=1, free_space=0.5, truncation=0.05
         )
@@ -125,7 +119,7 @@ class Fit:
         self.inside = views.mask.reshape(-1).nonzero()[:, 0]
         self.level = 0
         self.volume = empty_volume(views, bounds, schedule.cells[0], CHANNELS)
-        self.solid, self.bend = self.volume.count, bend
+        self.bend = bend
         self._start(0.1 * torch.randn(self.volume.table.shape, generator=self.generator))
 
     def _start(self, table: Tensor) -> None:
@@ -141,28 +135,10 @@ class Fit:
         due = sum(share >= at for at in self.schedule.refine[: len(self.schedule.cells) - 1])
         if due > self.level:
             self.level = due
-            coarse = float((self.volume.bounds.size[0] / torch.tensor(self.volume.shape)).amax())
             finer = empty_volume(self.views, self.volume.bounds, self.schedule.cells[due], CHANNELS)
             wide = F.interpolate(self.volume.channels_first.detach(), size=finer.shape, mode="trilinear")
-            self.volume = replace(finer, table=to_table(wide).contiguous())
-            sdf = self._sdf_of_cells()
-            # What is far from the surface so far is not looked at again; a mesh needs to know the inside.
-            if due == len(self.schedule.cells) - 1:
-                self.solid = finer.count * (sdf < BAND * coarse)
-                self.volume = replace(self.volume, count=self.solid * (sdf > -BAND * coarse))
-            self._start(self.volume.table)
-
-    def _sdf_of_cells(self) -> Tensor:
-        volume = self.volume
-        cell = volume.bounds.size[0] / torch.tensor(volume.shape)
-        index = torch.cartesian_prod(*(torch.arange(n) for n in volume.shape))
-        parts = []
-        for part in index.split(1 << 18):
-            position = volume.bounds.lower[0] + (part + 0.5) * cell
-            zero = torch.zeros(len(part), dtype=torch.long)
-            placement = place_positions(volume, position, position, zero)
-            parts.append(evaluate_sdf(self.renderer.field, placement))
-        return torch.cat(parts).view(1, *volume.shape)
+            self.volume = finer
+            self._start(to_table(wide))
 
     def step(self, share: float) -> Losses:
         """One step on random pixels, three quarters of them inside the masks."""
@@ -262,8 +238,7 @@ def write_results(
             ]
         )
     write_sheet(rows, out / "sheet.png")
-    solid = replace(fit.volume, count=fit.solid)
-    mesh = extract_mesh(fit.renderer, solid, resolution=resolution).largest_part()
+    mesh = extract_mesh(fit.renderer, fit.volume, resolution=resolution).largest_part()
     mesh.export(out / "mesh.ply")
     return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
 
