@@ -109,7 +109,8 @@ class Fit:
                 initial_spread=0.05,
             ),
             density=DENSITIES[density],
-            sampler=SamplerConfig(uniform=64, importance=16, skip_empty=0, keep_empty=0.0),
+            # One cell around the hull too: there the masks ask for nothing, and carving begins.
+            sampler=SamplerConfig(uniform=64, importance=16, skip_empty=1, keep_empty=0.0),
         )
         self.renderer = VolumeRenderer(config, in_channels=CHANNELS)
         self.losses = RenderingLossConfig(
@@ -264,7 +265,9 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--evaluations", type=int, default=10, help="of the held-out views")
         command.add_argument("--stride", type=int, default=4, help="of the pixels evaluated on the way")
         command.add_argument("--pictures", type=int, default=3, help="rows of the sheet")
-        command.add_argument("--bend", type=float, default=0.005, help="weight against bumps")
+        # Without depth it would also hold back what has yet to be carved out.
+        bend = 0.005 if name == "mesh" else 0.0
+        command.add_argument("--bend", type=float, default=bend, help="weight against bumps")
         command.add_argument("--seed", type=int, default=0)
     mesh = commands.choices["mesh"]
     mesh.add_argument("--color-only", action="store_true", help="do not learn from depth")
