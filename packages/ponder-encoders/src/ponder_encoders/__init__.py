@@ -1,7 +1,15 @@
 """3D encoders on any device: packed points in, one feature for each point out. See README.md."""
 
+from ponder_encoders.plasticity import restore_plasticity
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.sparse.backend import BackendStatus, available_backends
 from ponder_encoders.sparse_unet import SparseUNet, SparseUNetConfig
 
-__all__ = ["BackendStatus", "PointBatch", "SparseUNet", "SparseUNetConfig", "available_backends"]
+__all__ = [
+    "BackendStatus",
+    "PointBatch",
+    "SparseUNet",
+    "SparseUNetConfig",
+    "available_backends",
+    "restore_plasticity",
+]

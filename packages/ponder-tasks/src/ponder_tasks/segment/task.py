@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from ponder_encoders import restore_plasticity
 from ponder_encoders.sparse.backend import choose_backend
 
 from ponder_tasks.batches import BatchSequence
@@ -42,6 +43,8 @@ class SegmentTask:
         self.model = SegmentationModel(recipe, classes=len(self.scenes.class_names))
         if initialise and recipe.encoder_source != SCRATCH:
             load_encoder_weights(self.model.encoder, load_weights(Path(recipe.encoder_source)))
+            if not recipe.freeze_encoder:
+                restore_plasticity(self.model.encoder)
 
     def train_scenes(self) -> int:
         """Return the number of labelled training scenes."""
