@@ -65,7 +65,7 @@ class AnalyticField(NeuralField):
 
 
 def evaluate_plainly(
-    field: NeuralField, table: Tensor, placement: Placement, recompute: bool, rays: SampleRays
+    field: NeuralField, table: Tensor, placement: Placement, rays: SampleRays, **_: object
 ) -> FlatValues:
     return evaluate_field_reference(field, table, placement, rays)
 
@@ -100,7 +100,8 @@ def render(
     with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("ponder_render.renderer.evaluate_field", evaluate_plainly)
         patch.setattr(
-            "ponder_render.sample_rounds.evaluate_sdf", lambda field, at: field.sdf(at.coordinate, at.feature)
+            "ponder_render.sample_rounds.evaluate_sdf_keeping",
+            lambda field, at, keep: (field.sdf(at.coordinate, at.feature), []),
         )
         rendered = renderer(volume, rays)
     assert skip_empty is None or rendered.samples.evaluated.float().mean().item() < 0.8

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ponder_render.folding import FoldedField
-from ponder_render.geometry_pass import GeometryPass, geometry_backward, geometry_forward
+from ponder_render.geometry_pass import Activations, GeometryPass, geometry_backward, geometry_forward
 from ponder_render.head_pass import Blocks, head_backward, head_forward
 from ponder_render.placement import Placement
 from ponder_render.query import gather, project_jacobian
@@ -56,22 +56,27 @@ class VolumeShare:
 
 
 def chunk_forward(
-    folded: FoldedField, part: Placement, table: Tensor, normal: Float[Tensor, "samples 3"] | None = None
+    folded: FoldedField,
+    part: Placement,
+    table: Tensor,
+    activations: Activations | None = None,
+    normal: Float[Tensor, "samples 3"] | None = None,
 ) -> ChunkPass:
-    """Evaluate a chunk; a ``normal`` known from before is not computed again."""
+    """Evaluate a chunk; ``activations`` or a ``normal`` known from before are not computed again."""
     inputs = field_inputs(part)
-    geometry = geometry_forward(folded, inputs)
+    geometry, gradient = geometry_forward(folded, inputs, activations)
     if normal is None:
-        by_coordinate, by_feature = _split(geometry.gradient, part)
+        by_coordinate, by_feature = _split(gradient, part)
         normal = project_jacobian(table, part.corners, by_feature)
         if part.coordinate.shape[1]:
             normal.addcmul_(by_coordinate, part.coordinate_scale)
     blocks = _blocks(folded, inputs, geometry, shorten(normal))
     color = [] if folded.color is None else head_forward(folded.color, [*blocks, part.direction])
     semantic = [] if folded.semantic is None else head_forward(folded.semantic, blocks)
-    for last, finish in ((color[-1:], Tensor.sigmoid_), (semantic[-1:], Tensor.relu_)):
-        for output in last:
-            finish(output)
+    if color:
+        color[-1].sigmoid_()
+    if semantic:
+        semantic[-1].relu_()
     return ChunkPass(geometry=geometry, normal=normal, color=color, semantic=semantic)
 
 
@@ -90,13 +95,13 @@ def chunk_backward(
     if folded.color is not None and sums.color is not None and seeds.color is not None:
         shade = known.color[-1]
         grad = seeds.color * shade * (1 - shade)
-        found = head_backward(folded.color, sums.color, [*blocks, part.direction], known.color, grad)
-        wanted = _join(wanted, found[:-1])
+        read = [*blocks, part.direction]
+        wanted = list(head_backward(folded.color, sums.color, read, known.color, grad, len(blocks)))
     if seeds.semantic is not None:
         found = seeds.semantic
         if folded.semantic is not None and sums.semantic is not None:
             grad = found[0] * (known.semantic[-1] > 0)
-            found = head_backward(folded.semantic, sums.semantic, blocks, known.semantic, grad)
+            found = head_backward(folded.semantic, sums.semantic, blocks, known.semantic, grad, len(blocks))
         wanted = _join(wanted, found)
     grad_normal = seeds.normal
     if wanted[-1] is not None:
@@ -106,7 +111,7 @@ def chunk_backward(
     if part.coordinate.shape[1]:
         grad_gradient = torch.cat([grad_normal * part.coordinate_scale, grad_gradient], dim=1)
     grad_activation = wanted[1] if folded.activation_block else None
-    grad_inputs = geometry_backward(
+    grad_inputs, gradient = geometry_backward(
         folded, sums, inputs, known.geometry, seeds.sdf, grad_activation, grad_gradient
     )
     if wanted[0] is not None:
@@ -114,7 +119,7 @@ def chunk_backward(
     return VolumeShare(
         feature=_split(grad_inputs, part)[1],
         along=along,
-        direction=_split(known.geometry.gradient, part)[1],
+        direction=_split(gradient, part)[1],
     )
 
 

@@ -14,9 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from ponder_render.folding import JointLayer
 
-CHUNK = 8192
-"""Samples at once in the backward pass."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRays:
@@ -57,8 +54,8 @@ class DeferredSemantics:
         blocks: the layer's inputs, side by side: constants for autograd.
         output: the layer, over blocks that may join several of these.
         rays: of the samples.
-        carriers: two tensors through which gradients of the sums reach the field (see ``_Sums``); None where the
-            field is not differentiated. Taken out by ``composite``, which therefore works once.
+        carriers: two tensors through which gradients of the sums reach the field (see ``_Carry``). Taken out by
+            ``composite``, which therefore works once.
     """
 
     blocks: list[Float[Tensor, "samples _"]]
@@ -76,51 +73,45 @@ class DeferredSemantics:
             raise ValueError(
                 "the semantics of an evaluation can be composited once; evaluate the field again"
             )
-        sums = _Sums.apply(self, weights, *self.carriers.pop())
+        by_sample, by_ray = self.carriers.pop()
+        sums = _Carry.apply(self._sums(weights), weights, by_sample, by_ray)
         assert isinstance(sums, Tensor)
         weight = torch.cat(self.output.weights, dim=1)
         return F.linear(sums, weight) + self.rays.total(weights)[:, None] * self.output.bias
+
+    def _sums(self, weights: Float[Tensor, " samples"]) -> Float[Tensor, "rays width"]:
+        """``sum_j w_j [block_1, block_2, ...]_j`` for each ray, differentiable in the weights."""
+        rays = self.rays
+        in_turn, order = torch.sort(rays.index, stable=True)
+        offsets = torch.searchsorted(in_turn, torch.arange(rays.count, device=order.device))
+        in_order = weights.index_select(0, order)
+        sums = [
+            F.embedding_bag(order, block, offsets, per_sample_weights=in_order, mode="sum")
+            for block in self.blocks
+        ]
+        return torch.cat(sums, dim=1)
 
 
 SemanticSamples = DeferredSemantics | PlainSemantics
 """Semantics at samples, of which sums along rays can be had."""
 
 
-class _Sums(torch.autograd.Function):
-    """``sum_j w_j [block_1, block_2, ...]_j`` for each ray.
+class _Carry(torch.autograd.Function):
+    """Passes on sums along rays, and their gradient to the field's backward pass.
 
     The gradient of the blocks at a sample is ``w_j G`` with the gradient ``G`` of its ray's sum: one row per ray
     says it all, and it is never written out for all samples. Autograd cannot carry such a product, so its two factors
-    travel to the field's backward pass as the "gradients" of two tensors of zeros that the field's evaluation
-    returned, ``(samples,)`` and ``(rays, channels)``.
+    travel as the "gradients" of two tensors of zeros that the field's evaluation returned, ``(samples,)`` and
+    ``(rays, width)``.
     """
 
     @staticmethod
-    def forward(ctx, semantics: DeferredSemantics, weights: Tensor, *carriers: Tensor) -> Tensor:
-        ctx.semantics = semantics
+    def forward(ctx, sums: Tensor, weights: Tensor, by_sample: Tensor, by_ray: Tensor) -> Tensor:
         ctx.save_for_backward(weights)
-        rays = semantics.rays
-        in_turn, order = torch.sort(rays.index, stable=True)
-        offsets = torch.searchsorted(in_turn, torch.arange(rays.count, device=order.device))
-        in_order = weights[order]
-        return torch.cat(
-            [
-                F.embedding_bag(order, block, offsets, per_sample_weights=in_order, mode="sum")
-                for block in semantics.blocks
-            ],
-            dim=1,
-        )
+        return sums.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grads: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        semantics: DeferredSemantics = ctx.semantics
         (weights,) = ctx.saved_tensors
-        grad_weights = torch.zeros_like(weights)
-        columns = grads[0].split([block.shape[1] for block in semantics.blocks], dim=1)
-        for start in range(0, weights.shape[0], CHUNK):
-            piece = slice(start, start + CHUNK)
-            ray = semantics.rays.index[piece]
-            for block, column in zip(semantics.blocks, columns, strict=True):
-                grad_weights[piece] += column[ray].mul_(block[piece]).sum(dim=1)
-        return None, grad_weights, weights, grads[0]
+        return grads[0], None, weights, grads[0]

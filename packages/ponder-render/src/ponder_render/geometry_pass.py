@@ -14,8 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ponder_render.folding import FoldedField, Layer
+from ponder_render.folding import FoldedField
 from ponder_render.linear import product, weight_gradient
+
+Activations = list[Tensor]
+"""``a_1`` to ``a_L`` of some samples, ``(samples, width)`` each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,43 +29,36 @@ class GeometryPass:
         activations: ``a_1`` to ``a_L``.
         chain: ``v_1`` to ``v_{L-1}``.
         sdf: metres.
-        gradient: ``g``, of the SDF in the inputs ``[p, f]``.
     """
 
-    activations: list[Float[Tensor, "samples _"]]
+    activations: Activations
     chain: list[Float[Tensor, "samples _"]]
     sdf: Float[Tensor, " samples"]
-    gradient: Float[Tensor, "samples inputs"]
 
 
-def sdf_forward(folded: FoldedField, inputs: Float[Tensor, "samples inputs"]) -> Float[Tensor, " samples"]:
-    """The SDF alone."""
-    x = inputs
-    for layer in folded.hidden:
-        x, _ = softplus_with_slope(product(x, layer.weight, layer.bias), folded.beta)
-    return product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
+def sdf_forward(
+    folded: FoldedField, inputs: Float[Tensor, "samples inputs"]
+) -> tuple[Float[Tensor, " samples"], Activations]:
+    """The SDF alone, and the activations on the way."""
+    activations, _ = _activate(folded, inputs)
+    return _read_sdf(folded, inputs, activations), activations
 
 
-def geometry_forward(folded: FoldedField, inputs: Float[Tensor, "samples inputs"]) -> GeometryPass:
-    """The SDF and its gradient."""
-    activations: list[Tensor] = []
-    slopes: list[Tensor] = []
-    x = inputs
-    for layer in folded.hidden:
-        x, slope = softplus_with_slope(product(x, layer.weight, layer.bias), folded.beta)
-        activations.append(x)
-        slopes.append(slope)
-    row, chain = folded.sdf.weight[0], []
-    gradient = row.expand(inputs.shape[0], -1)
-    for index in reversed(range(len(slopes))):
-        weight = folded.hidden[index].weight
-        if index == len(slopes) - 1:
-            gradient = product(slopes[index], (row[:, None] * weight).t())
-        else:
-            chain.insert(0, gradient)
-            gradient = product(slopes[index].mul_(gradient), weight.t())
-    sdf = product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
-    return GeometryPass(activations=activations, chain=chain, sdf=sdf, gradient=gradient)
+def geometry_forward(
+    folded: FoldedField, inputs: Float[Tensor, "samples inputs"], activations: Activations | None = None
+) -> tuple[GeometryPass, Float[Tensor, "samples inputs"]]:
+    """The SDF, and its gradient ``g``; ``activations`` known from ``sdf_forward`` are not computed again."""
+    if activations is None:
+        activations, slopes = _activate(folded, inputs)
+    else:
+        slopes = [slope_of(a, folded.beta) for a in activations]
+    chain: list[Tensor] = []
+    gradient = _top(folded, slopes, inputs)
+    for index in reversed(range(len(slopes) - 1)):
+        chain.insert(0, gradient)
+        gradient = product(slopes[index].mul_(gradient), folded.hidden[index].weight.t())
+    sdf = _read_sdf(folded, inputs, activations)
+    return GeometryPass(activations=activations, chain=chain, sdf=sdf), gradient
 
 
 def geometry_backward(
@@ -73,8 +69,10 @@ def geometry_backward(
     grad_sdf: Float[Tensor, " samples"],
     grad_activation: Float[Tensor, "samples width"] | None,
     grad_gradient: Float[Tensor, "samples inputs"],
-) -> Float[Tensor, "samples inputs"]:
-    """Add the parameters' gradients to ``sums`` and return that of the inputs.
+) -> tuple[Float[Tensor, "samples inputs"], Float[Tensor, "samples inputs"]]:
+    """Add the parameters' gradients to ``sums`` and return that of the inputs, and ``g`` once more.
+
+    ``g`` is as wide as the inputs and follows from the chain by one product, so it is not kept between the passes.
 
     Args:
         folded: the networks.
@@ -88,7 +86,7 @@ def geometry_backward(
     x = known.activations[-1] if known.activations else inputs
     row = folded.sdf.weight[0]
     slopes = [slope_of(a, folded.beta) for a in known.activations]
-    grad_slopes = _up_the_chain(folded, sums, known, slopes, grad_gradient)
+    grad_slopes, gradient = _up_the_chain(folded, sums, known, slopes, grad_gradient)
     sums.sdf.weight.add_(grad_sdf[None] @ x)
     sums.sdf.bias.add_(grad_sdf.sum())
     grad = torch.outer(grad_sdf, row) if grad_activation is None else grad_activation.addr_(grad_sdf, row)
@@ -97,37 +95,61 @@ def geometry_backward(
         slope, grad_slope = slopes[index], grad_slopes[index]
         grad.add_(grad_slope).addcmul_(grad_slope, slope, value=-1).mul_(slope)
         below = known.activations[index - 1] if index else inputs
-        _add(sums.hidden[index], grad, below)
+        sums.hidden[index].weight.add_(weight_gradient(grad, below))
+        sums.hidden[index].bias.add_(grad.sum(dim=0))
         grad = product(grad, folded.hidden[index].weight.t())
-    return grad
+    return grad, gradient
+
+
+def _activate(folded: FoldedField, x: Tensor) -> tuple[Activations, list[Tensor]]:
+    """Activations and slopes of all hidden layers."""
+    activations, slopes = [], []
+    for layer in folded.hidden:
+        x, slope = softplus_with_slope(product(x, layer.weight, layer.bias), folded.beta)
+        activations.append(x)
+        slopes.append(slope)
+    return activations, slopes
+
+
+def _read_sdf(folded: FoldedField, inputs: Tensor, activations: Activations) -> Tensor:
+    x = activations[-1] if activations else inputs
+    return product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
+
+
+def _top(folded: FoldedField, slopes: list[Tensor], inputs: Tensor) -> Tensor:
+    """``v_{L-1}``: the row ``w``, the same for all samples, goes into the matrix."""
+    row = folded.sdf.weight[0]
+    if not slopes:
+        return row.expand(inputs.shape[0], -1)
+    return product(slopes[-1], (row[:, None] * folded.hidden[-1].weight).t())
 
 
 def _up_the_chain(
     folded: FoldedField, sums: FoldedField, known: GeometryPass, slopes: list[Tensor], grad: Tensor
-) -> list[Tensor]:
-    """The gradient of ``g`` pulled back to the weights (into ``sums``) and to ``beta`` times each slope."""
-    grad_slopes = []
+) -> tuple[list[Tensor], Tensor]:
+    """The gradient of ``g`` pulled back to the weights (into ``sums``) and to ``beta`` times each slope; and ``g``."""
+    grad_slopes, gradient = [], None
     for index, layer in enumerate(folded.hidden[:-1]):
         lower, slope = known.chain[index], slopes[index]
-        sums.hidden[index].weight.add_(weight_gradient(lower * slope, grad))
+        passed = lower * slope
+        if index == 0:
+            gradient = product(passed, layer.weight.t())
+        sums.hidden[index].weight.add_(weight_gradient(passed, grad))
         grad_product = product(grad, layer.weight)
         grad_slopes.append((grad_product * lower).mul_(folded.beta))
         grad = grad_product.mul_(slope)
+    if gradient is None:
+        gradient = _top(folded, slopes, grad)
     if not folded.hidden:
         sums.sdf.weight.add_(grad.sum(dim=0))
-        return []
+        return [], gradient
     # The top layer meets the row w, the same for all samples, which may stand outside of every product.
     row, top = folded.sdf.weight[0], folded.hidden[-1].weight
     shared = weight_gradient(slopes[-1], grad)
     sums.hidden[-1].weight.add_(row[:, None] * shared)
     sums.sdf.weight.add_((top * shared).sum(dim=1))
     grad_slopes.append(product(grad, folded.beta * row[:, None] * top))
-    return grad_slopes
-
-
-def _add(sums: Layer, grad: Tensor, inputs: Tensor) -> None:
-    sums.weight.add_(weight_gradient(grad, inputs))
-    sums.bias.add_(grad.sum(dim=0))
+    return grad_slopes, gradient
 
 
 def softplus_with_slope(

@@ -18,9 +18,7 @@ def joint_forward(layer: JointLayer, blocks: Blocks) -> Float[Tensor, "samples o
     """``sum_i weights_i block_i + bias``."""
     total = product(blocks[0], layer.weights[0], layer.bias)
     for weight, block in zip(layer.weights[1:], blocks[1:], strict=True):
-        # A few columns cost less in one call that also adds.
-        small = block.shape[1] < 16
-        total = total.addmm_(block, weight.t()) if small else total.add_(product(block, weight))
+        total.add_(product(block, weight))
     return total
 
 
@@ -38,8 +36,9 @@ def head_backward(
     blocks: Blocks,
     outputs: list[Float[Tensor, "samples _"]],
     grad: Float[Tensor, "samples outputs"],
+    wanted: int,
 ) -> Blocks:
-    """Add the parameters' gradients to ``sums`` and return those of the blocks.
+    """Add the parameters' gradients to ``sums`` and return those of the first blocks.
 
     Args:
         head: its layers.
@@ -47,6 +46,7 @@ def head_backward(
         blocks: inputs of the forward pass.
         outputs: of the forward pass; the last one is not read.
         grad: gradient of the last output.
+        wanted: how many blocks are not constants.
     """
     for layer, total, below in zip(
         reversed(head.rest), reversed(sums.rest), reversed(outputs[:-1]), strict=True
@@ -57,4 +57,4 @@ def head_backward(
     sums.first.bias.add_(grad.sum(dim=0))
     for total, block in zip(sums.first.weights, blocks, strict=True):
         total.add_(weight_gradient(grad, block))
-    return [product(grad, weight.t()) for weight in head.first.weights]
+    return [product(grad, weight.t()) for weight in head.first.weights[:wanted]]

@@ -193,10 +193,17 @@ class VolumeRenderer(nn.Module):
                 occupancy=occupancy,
                 generator=generator,
                 sensed=sensed_distance,
+                keep=torch.is_grad_enabled() and not self.config.recompute,
             )
             drawn = rounds.draw(self.density.anchor)
-            recompute, along = self.config.recompute, drawn.rays()
-            flat = evaluate_field(self.field, volume.table, drawn.placement, recompute=recompute, rays=along)
+            flat = evaluate_field(
+                self.field,
+                volume.table,
+                drawn.placement,
+                recompute=self.config.recompute,
+                rays=drawn.rays(),
+                activations=drawn.activations,
+            )
             return self._composite(rays, span, drawn, flat, progress)
 
     def _occupancy(self, volume: FeatureVolume) -> Occupancy | None:

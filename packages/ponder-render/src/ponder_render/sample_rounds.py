@@ -15,8 +15,9 @@ from ponder_render.bounds import RaySpan
 from ponder_render.corners import Border
 from ponder_render.deferred import SampleRays
 from ponder_render.density import Anchor
-from ponder_render.evaluation import FlatValues, evaluate_sdf
+from ponder_render.evaluation import FlatValues, evaluate_sdf_keeping
 from ponder_render.field import NeuralField
+from ponder_render.geometry_pass import Activations
 from ponder_render.occupancy import Occupancy, occupied_strata
 from ponder_render.placement import Placement, join_placements, place, place_packed
 from ponder_render.rays import FieldValues, RayBundle, Samples
@@ -43,12 +44,14 @@ class DrawnSamples:
         placement: the evaluated ones.
         slot: where in the rows, read ray by ray, each evaluated one belongs.
         free_space: SDF of skipped samples: the diagonal of each ray's box, metres.
+        activations: of the SDF network at the first of the evaluated ones, piece by piece.
     """
 
     samples: Samples
     placement: Placement
     slot: Int[Tensor, " evaluated"]
     free_space: Float[Tensor, " rays"]
+    activations: list[Activations]
 
     def rays(self) -> SampleRays:
         """The ray of each evaluated sample."""
@@ -84,6 +87,7 @@ class SampleRounds:
         occupancy: of the volumes; None evaluates every sample.
         generator: jitters the samples; None places them in the middle of their strata.
         sensed: distance of the sensed surface, for the depth-guided samples; 0 where missing.
+        keep: keep the SDF network's activations for the evaluation of the same samples.
     """
 
     config: SamplerConfig
@@ -95,6 +99,7 @@ class SampleRounds:
     occupancy: Occupancy | None
     generator: torch.Generator | None
     sensed: Float[Tensor, " rays"] | None
+    keep: bool
 
     @torch.no_grad()
     def draw(self, anchor: Anchor) -> DrawnSamples:
@@ -104,9 +109,12 @@ class SampleRounds:
             self._round(uniform_distances(self.span, config.uniform, self.generator), self._empty())
         )
         known: list[Tensor] = []
+        activations: list[Activations] = []
         half_side = 0.5 * self._sides().amax(dim=1)[:, None]
         for step, count in enumerate(config.importance_counts()):
-            known.append(rounds[-1].in_rows(evaluate_sdf(self.field, rounds[-1].placement)))
+            found, kept = evaluate_sdf_keeping(self.field, rounds[-1].placement, keep=self.keep)
+            known.append(rounds[-1].in_rows(found))
+            activations.extend(kept)
             distance, order, skipped = _merge(rounds)
             sdf = torch.cat(known, dim=1).gather(1, order)
             sharpness = config.importance_sharpness * 2**step / half_side
@@ -122,6 +130,7 @@ class SampleRounds:
             placement=join_placements([one.placement for one in rounds]),
             slot=_slots(rounds, order),
             free_space=self._sides().norm(dim=1),
+            activations=activations,
         )
 
     def _sides(self) -> Float[Tensor, "rays 3"]:

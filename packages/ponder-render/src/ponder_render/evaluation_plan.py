@@ -1,0 +1,117 @@
+"""What ``evaluate_field`` evaluates, in which pieces, and how their results and gradients lie in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ponder_render.chunk_pass import ChunkPass, ChunkSeeds
+from ponder_render.deferred import SampleRays
+from ponder_render.folding import FoldedField
+from ponder_render.geometry_pass import Activations
+from ponder_render.placement import Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationPlan:
+    """An evaluation of all samples.
+
+    Attributes:
+        folded: the networks, cut off from autograd.
+        placement: where the samples lie.
+        rays: of the samples.
+        chunk: most samples in a piece.
+        keep: whether what the pieces found is kept for the backward pass.
+        semantic_channels: width of what the semantic head's last layer reads; 0: there is no such head.
+        activations: known ones of the first samples, piece by piece.
+    """
+
+    folded: FoldedField
+    placement: Placement
+    rays: SampleRays
+    chunk: int
+    keep: bool
+    semantic_channels: int
+    activations: Sequence[Activations]
+
+    def pieces(self) -> Iterator[tuple[slice, Activations | None]]:
+        """The pieces, with their activations where known; a single empty one where there is no sample at all."""
+        start = 0
+        for known in self.activations:
+            yield slice(start, start + known[0].shape[0]), known
+            start += known[0].shape[0]
+        for begin in range(start, max(len(self.placement), 1), self.chunk):
+            yield slice(begin, begin + self.chunk), None
+
+    def empty_shared(self) -> Float[Tensor, "samples width"] | None:
+        """Room for the activations that sums of semantics need; None where they need none."""
+        if self.folded.semantic is not None:
+            layers = [self.folded.semantic.first, *self.folded.semantic.rest]
+            width = layers[-1].bias.shape[0]
+        elif self.semantic_channels and self.folded.activation_block:
+            width = self.folded.hidden[-1].bias.shape[0]
+        else:
+            return None
+        return self.placement.feature.new_empty(len(self.placement), width)
+
+    def share(
+        self, known: ChunkPass, shared: Float[Tensor, "samples width"] | None, piece: slice
+    ) -> ChunkPass:
+        """Move these activations of a piece into ``shared``, so that they are kept once for both uses."""
+        if shared is None:
+            return known
+        layers = known.semantic if self.folded.semantic is not None else known.geometry.activations
+        shared[piece] = layers[-1]
+        moved = [*layers[:-1], shared[piece]]
+        if self.folded.semantic is not None:
+            return replace(known, semantic=moved)
+        return replace(known, geometry=replace(known.geometry, activations=moved))
+
+    def carriers(self) -> list[Tensor]:
+        """Zeros through which gradients of sums come back (see ``deferred``)."""
+        like, rays = self.placement.feature, self.rays.count
+        if not self.semantic_channels:
+            return []
+        return [like.new_zeros(len(like)), like.new_zeros(rays, self.semantic_channels)]
+
+    def seeds(self, grads: tuple[Tensor | None, ...]) -> "Seeds":
+        """Autograd's gradients of the outputs by name."""
+        semantic = None
+        if self.semantic_channels and grads[-1] is not None and grads[-2] is not None:
+            semantic = grads[-2], self._by_block(grads[-1])
+        color = grads[2] if self.folded.color is not None else None
+        return Seeds(sdf=grads[0], normal=grads[1], color=color, semantic=semantic)
+
+    def _by_block(self, by_ray: Float[Tensor, "rays width"]) -> list[Tensor]:
+        """Gradients of what is summed, block by block (or those of the head's last activations)."""
+        if self.folded.semantic is not None:
+            return [by_ray]
+        inputs = self.placement.coordinate.shape[1] + self.placement.feature.shape[1]
+        width = [self.semantic_channels - inputs - 3] if self.folded.activation_block else []
+        return [block.contiguous() for block in by_ray.split([inputs, *width, 3], dim=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeds:
+    """Gradients of all samples' results, None for 0; of semantics the weights, and the rows of the rays by block."""
+
+    sdf: Float[Tensor, " samples"] | None
+    normal: Float[Tensor, "samples 3"] | None
+    color: Float[Tensor, "samples 3"] | None
+    semantic: tuple[Float[Tensor, " samples"], list[Tensor]] | None
+
+    def of(self, piece: slice, plan: EvaluationPlan) -> ChunkSeeds:
+        """Those of a piece."""
+        like, semantic = plan.placement.feature[piece], None
+        if self.semantic is not None:
+            # What was summed has the gradient w_j times its ray's row.
+            weights, rows = self.semantic
+            ray = plan.rays.index[piece]
+            semantic = [row[ray].mul_(weights[piece, None]) for row in rows]
+        return ChunkSeeds(
+            sdf=like.new_zeros(like.shape[0]) if self.sdf is None else self.sdf[piece],
+            normal=like.new_zeros(like.shape[0], 3) if self.normal is None else self.normal[piece],
+            color=None if self.color is None else self.color[piece],
+            semantic=semantic,
+        )
