@@ -208,9 +208,7 @@ class Scene:
         size = self.size
         rays, distance = self.look(POINTS)
         points = rays.origin + distance[:, None] * rays.direction
-        pooled = densify(
-            torch.ones(POINTS, 1), points, torch.tensor([POINTS]), self.bounds, size.shape
-        )
+        pooled = densify(torch.ones(POINTS, 1), points, torch.tensor([POINTS]), self.bounds, size.shape)
         coarse = torch.randn(1, size.channels, *(max(2, side // 4) for side in size.shape))
         feature = F.interpolate(0.5 * coarse, size=size.shape, mode="trilinear")
         cell = min(extent / side for extent, side in zip(size.extent, size.shape, strict=True))

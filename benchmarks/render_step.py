@@ -21,6 +21,7 @@ from ponder_render import FieldValues, Rendered, intersect, rendering_losses
 from ponder_render.compositing import accumulate_reference, render_weights_reference
 from ponder_render.mlp import HeadMlp, SmoothMlp
 from ponder_render.sampling import importance_distances, intervals, merge_distances, uniform_distances
+from render_growth import draw_growth, growth_peaks
 from render_problem import SIZES, Problem, Size, make_problem
 from torch import Tensor
 
@@ -63,7 +64,9 @@ class Textbook:
 
     def smooth(self, net: SmoothMlp, x: Tensor) -> Tensor:
         for layer in net.hidden:
-            x = F.softplus(layer(x), beta=net.beta, threshold=40)  # the default ends 2e-9 too early for float64
+            x = F.softplus(
+                layer(x), beta=net.beta, threshold=40
+            )  # the default ends 2e-9 too early for float64
         return net.output(x)
 
     def positions(self, distance: Tensor) -> Tensor:
@@ -166,9 +169,7 @@ def measure(name: str, rounds: int, threads: int) -> dict:
     """Differences, median seconds and peak memory of every variant of a size."""
     size = SIZES[name]
     checks = {
-        "float64": difference(
-            make_problem(size).first_rays(CHECKED_RAYS).double(), 1e-11, DOUBLE_TOLERANCE
-        ),
+        "float64": difference(make_problem(size).first_rays(CHECKED_RAYS).double(), 1e-11, DOUBLE_TOLERANCE),
         "float32": difference(make_problem(size), 1e-4, SINGLE_TOLERANCE),
     }
     seconds = median_times({variant: make_step(size, variant) for variant in VARIANTS}, rounds)
@@ -231,21 +232,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder for render_step.json and render_step.md")
     parser.add_argument("--growth", type=Path, help="instead, draw how time and memory grow, to this picture")
     parser.add_argument("--peak", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--growth-peaks", choices=VARIANTS, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
     names = arguments.size or list(SIZES)
+    if not (arguments.peak or arguments.growth_peaks):
+        restart_with_allocator()
+    torch.set_num_threads(arguments.threads)
     if arguments.peak:
-        torch.set_num_threads(arguments.threads)
         print(peak_of(make_step(SIZES[names[0]], arguments.peak)))
         return
-    restart_with_allocator()
-    torch.set_num_threads(arguments.threads)
+    if arguments.growth_peaks:
+        print(growth_peaks(make_step, arguments.growth_peaks))
+        return
     if arguments.growth:
-        from render_growth import draw_growth
-        draw_growth(arguments.growth)
+        draw_growth(arguments.growth, make_step, arguments.rounds, arguments.threads)
         return
     results = []
     for name in names:
