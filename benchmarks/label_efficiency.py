@@ -1,7 +1,7 @@
 """Does pre-training without labels help where labels are few? Procedural rooms.
 
-For each seed: pre-train ``rooms`` (no labels), then train ``rooms-semseg`` in four ways, each pair for the same
-number of steps: all weights, from scratch and from the pre-trained encoder, with the labels of two rooms; and a
+For each seed: pre-train ``rooms-features`` (no labels), then train ``rooms-semseg`` in four ways, each pair for the
+same number of steps: all weights, from scratch and from the pre-trained encoder, with the labels of two rooms; and a
 linear probe on a random and on the pre-trained encoder, both frozen, with the labels of 24 rooms (a linear layer on
 two rooms alone learns which colours these two happen to have). Every run is judged on the same sixteen rooms that no
 training has seen.
@@ -27,13 +27,16 @@ ARMS = (
 )
 
 
-# A linear layer alone wants a larger step than a whole network.
+# A linear layer alone wants larger steps than a whole network, and more of them.
 PROBE = (
     "freeze_encoder=true",
     "train_data.scenes=24",
     "trainer.batch_size=4",
-    "trainer.steps=120",
-    "optimizer.learning_rate=2e-2",
+    "trainer.steps=240",
+    "optimizer.kind=adamw",
+    "optimizer.learning_rate=3e-2",
+    "optimizer.weight_decay=1e-2",
+    "sample.augmentation.color.drop=0",
 )
 
 
@@ -47,7 +50,7 @@ def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
     run = output / f"pretrain-{seed}"
     if (run / "summary.json").is_file():
         return run
-    recipe = apply_overrides(get_recipe("rooms"), [f"trainer.seed={seed}", *overrides])
+    recipe = apply_overrides(get_recipe("rooms-features"), [f"trainer.seed={seed}", *overrides])
     assert isinstance(recipe, PretrainRecipe)
     resume = any((run / "checkpoints").glob("step-*"))
     run_pretraining(

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
+from ponder_tasks.recipes.rooms_features import rooms_features
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 
-RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (rooms, rgbd, rooms_semseg)
+RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (
+    rooms,
+    rooms_features,
+    rgbd,
+    rooms_semseg,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

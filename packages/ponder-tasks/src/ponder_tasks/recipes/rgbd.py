@@ -5,9 +5,8 @@ from typing import Literal
 from ponder_data import RgbdSequenceConfig
 from ponder_render import RenderingLossConfig
 
-from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.recipe import PretrainRecipe, RenderingEvaluationConfig, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_renderer, small_sample
+from ponder_tasks.recipes.rooms import small_encoder, small_optimizer, small_renderer, small_sample
 
 
 def frames(split: Literal["train", "val"]) -> RgbdSequenceConfig:
@@ -29,6 +28,6 @@ def rgbd() -> PretrainRecipe:
         renderer=small_renderer(),
         losses=RenderingLossConfig(truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
-        optimizer=OptimizerConfig(kind="adamw", learning_rate=3e-3, weight_decay=1e-2),
+        optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=480, batch_size=4, workers=1, checkpoint_every=100, validate_every=0),
     )

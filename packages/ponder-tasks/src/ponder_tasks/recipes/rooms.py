@@ -49,6 +49,11 @@ def small_sample() -> SampleConfig:
     )
 
 
+def small_optimizer() -> OptimizerConfig:
+    """Muon: in hundreds of steps it takes sparse encoders much further than AdamW."""
+    return OptimizerConfig(kind="muon", learning_rate=2e-2, momentum=0.95, weight_decay=0.3)
+
+
 def rooms() -> PretrainRecipe:
     """Return the recipe; its encoder never sees a label."""
     return PretrainRecipe(
@@ -61,6 +66,6 @@ def rooms() -> PretrainRecipe:
         renderer=small_renderer(),
         losses=RenderingLossConfig(truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
-        optimizer=OptimizerConfig(kind="adamw", learning_rate=3e-3, weight_decay=1e-2),
+        optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=480, batch_size=4, workers=1, checkpoint_every=100, validate_every=0),
     )

@@ -2,9 +2,8 @@
 
 from ponder_data import AugmentationConfig, ColorJitterConfig, SampleConfig, SyntheticRoomsConfig
 
-from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.recipe import SegmentRecipe, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder
+from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
 
 FIRST_LABELLED_ROOM = 1000
 """The labelled rooms are none of those that ``rooms`` pre-trains on."""
@@ -24,10 +23,11 @@ def rooms_semseg() -> SegmentRecipe:
         sample=SampleConfig(
             grid_size=0.08,
             augmentation=AugmentationConfig(
-                color=ColorJitterConfig(brightness=0.2, contrast=0.3, noise=0.05)
+                # Two rooms' colours say which room it is, not which class.
+                color=ColorJitterConfig(brightness=0.2, contrast=0.3, noise=0.05, hue=1.0, drop=0.3)
             ),
         ),
         encoder=small_encoder(),
-        optimizer=OptimizerConfig(kind="adamw", learning_rate=2e-3, weight_decay=1e-2),
+        optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=150, batch_size=2, checkpoint_every=50),
     )
