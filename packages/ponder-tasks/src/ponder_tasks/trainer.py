@@ -1,8 +1,8 @@
 """The training loop: the only one, for every task.
 
-A task brings a model whose ``forward(batch, generator)`` returns ``Losses``, the sequence of its batches, and a
-validation. Everything random in a step comes from generators seeded by the step, so a resumed run takes the very same
-steps as one that was never stopped.
+A task brings a model whose ``forward(batch, generator, progress)`` returns ``Losses``, the sequence of its batches, and
+a validation. Everything random in a step comes from generators seeded by the step, so a resumed run takes the very
+same steps as one that was never stopped.
 """
 
 import math
@@ -49,7 +49,10 @@ class Task(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """Its ``forward(batch, generator)`` returns ``ponder_render.Losses``."""
+        """Its ``forward(batch, generator, progress)`` returns ``ponder_render.Losses``.
+
+        ``progress`` is the share of the training that is done, in [0, 1).
+        """
         ...
 
     def train_scenes(self) -> int:
@@ -87,9 +90,12 @@ class LossTuples(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> tuple[tuple[str, Tensor, float], ...]:
+    def forward(
+        self, batch: Batch, generator: torch.Generator, progress: float
+    ) -> tuple[tuple[str, Tensor, float], ...]:
         """Return the terms of the model's losses."""
-        return tuple((term.name, term.value, term.weight) for term in self.model(batch, generator).terms)
+        losses: Losses = self.model(batch, generator, progress)
+        return tuple((term.name, term.value, term.weight) for term in losses.terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +174,7 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
         generator = seeded_generator(config.seed, 2, step * config.accumulate + part, fabric.global_rank)
         with fabric.no_backward_sync(learner.model, enabled=part + 1 < config.accumulate):
             with torch.autocast(fabric.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                terms = learner.model(batch, generator)
+                terms = learner.model(batch, generator, step / config.steps)
             losses = Losses(terms=tuple(LossTerm(name=n, value=v, weight=w) for n, v, w in terms))
             check_finite(losses, step)
             fabric.backward(losses.total / config.accumulate)

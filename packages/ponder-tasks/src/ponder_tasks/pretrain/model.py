@@ -25,12 +25,16 @@ class PretrainModel(nn.Module):
         self.renderer = VolumeRenderer(recipe.renderer, in_channels=self.encoder.out_channels)
         self.loss_config = recipe.losses
 
-    def forward(self, batch: Batch, generator: torch.Generator | None) -> Losses:
+    def forward(self, batch: Batch, generator: torch.Generator | None, progress: float = 1.0) -> Losses:
         """Return the losses of rendering ``batch.rays`` (Eq. 2-9) from the batch's points."""
         assert batch.rays is not None, "a pre-training batch carries rays"
         _, volume = self.encode(batch)
         rendered = self.renderer(
-            volume, ray_bundle(batch.rays), generator=generator, sensed_distance=batch.rays.distance
+            volume,
+            ray_bundle(batch.rays),
+            generator=generator,
+            sensed_distance=batch.rays.distance,
+            progress=progress,
         )
         return rendering_losses(rendered, ray_targets(batch.rays), self.loss_config)
 

@@ -38,7 +38,7 @@ class SegmentationModel(nn.Module):
             self.encoder.eval()
         return self
 
-    def forward(self, batch: Batch, generator: torch.Generator | None) -> Losses:
+    def forward(self, batch: Batch, generator: torch.Generator | None, progress: float = 1.0) -> Losses:
         """Return the segmentation losses of the batch's labelled points."""
         return segmentation_losses(self.logits(batch), batch.semantic, self.loss_config)
 
