@@ -32,7 +32,7 @@ PROBE = (
     "freeze_encoder=true",
     "train_data.scenes=24",
     "trainer.batch_size=4",
-    "trainer.steps=240",
+    "trainer.steps=150",
     "optimizer.kind=adamw",
     "optimizer.learning_rate=3e-2",
     "optimizer.weight_decay=1e-2",
@@ -53,9 +53,10 @@ def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
     recipe = apply_overrides(get_recipe("rooms-features"), [f"trainer.seed={seed}", *overrides])
     assert isinstance(recipe, PretrainRecipe)
     resume = any((run / "checkpoints").glob("step-*"))
-    run_pretraining(
+    end = run_pretraining(
         recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
     )
+    stop_if(end.interrupted)
     return run
 
 
@@ -75,10 +76,16 @@ def labelled_run(output: Path, seed: int, encoder: str, *, probe: bool, override
         keys = [f"trainer.seed={seed}", *(PROBE if probe else ()), *overrides]
         recipe = with_encoder(apply_overrides(recipe, keys), source)
         resume = any((run / "checkpoints").glob("step-*"))
-        run_finetuning(
+        end = run_finetuning(
             recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
         )
+        stop_if(end.interrupted)
     return measured(run, "miou")
+
+
+def stop_if(interrupted: bool) -> None:
+    if interrupted:
+        raise SystemExit("stopped; the same command goes on from here")
 
 
 def measured(run: Path, name: str) -> float:
