@@ -38,7 +38,7 @@ class ChunkPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkSeeds:
-    """Gradients of a chunk's results; None for 0. ``semantic`` is by block, or of the head's last activations."""
+    """Gradients of a chunk's results; None for 0. ``semantic`` is of ``f``, ``a``, ``n``, or of the last activations."""
 
     sdf: Float[Tensor, " samples"]
     normal: Float[Tensor, "samples 3"]
@@ -66,10 +66,9 @@ def chunk_forward(
     inputs = field_inputs(part)
     geometry, gradient = geometry_forward(folded, inputs, activations)
     if normal is None:
-        by_coordinate, by_feature = _split(gradient, part)
-        normal = project_jacobian(table, part.corners, by_feature)
-        if part.coordinate.shape[1]:
-            normal.addcmul_(by_coordinate, part.coordinate_scale)
+        normal = project_jacobian(table, part.corners, gradient[:, folded.coordinates :])
+        if folded.coordinates:
+            normal.addcmul_(gradient[:, : folded.coordinates], part.coordinate_scale)
     blocks = _blocks(folded, inputs, geometry, shorten(normal))
     color = [] if folded.color is None else head_forward(folded.color, [*blocks, part.direction])
     semantic = [] if folded.semantic is None else head_forward(folded.semantic, blocks)
@@ -89,38 +88,33 @@ def chunk_backward(
     seeds: ChunkSeeds,
 ) -> VolumeShare:
     """Add the parameters' gradients to ``sums`` and return the volume's share."""
-    inputs = field_inputs(part)
+    inputs, coordinates = field_inputs(part), folded.coordinates
     blocks = _blocks(folded, inputs, known.geometry, shorten(known.normal))
-    wanted: list[Tensor | None] = [None] * len(blocks)
+    wanted: Blocks = []
     if folded.color is not None and sums.color is not None and seeds.color is not None:
         shade = known.color[-1]
-        grad = seeds.color * shade * (1 - shade)
-        read = [*blocks, part.direction]
-        wanted = list(head_backward(folded.color, sums.color, read, known.color, grad, len(blocks)))
+        grad, read = seeds.color * shade * (1 - shade), [*blocks, part.direction]
+        wanted = head_backward(folded.color, sums.color, read, known.color, grad, coordinates)
     if seeds.semantic is not None:
         found = seeds.semantic
         if folded.semantic is not None and sums.semantic is not None:
             grad = found[0] * (known.semantic[-1] > 0)
-            found = head_backward(folded.semantic, sums.semantic, blocks, known.semantic, grad, len(blocks))
-        wanted = _join(wanted, found)
+            found = head_backward(folded.semantic, sums.semantic, blocks, known.semantic, grad, coordinates)
+        wanted = [a.add_(b) for a, b in zip(wanted, found, strict=True)] if wanted else found
     grad_normal = seeds.normal
-    if wanted[-1] is not None:
+    if wanted:
         grad_normal = grad_normal + shorten_backward(known.normal, wanted[-1])
     along = part.corners.along(grad_normal)
     grad_gradient = gather(table, part.corners.rows, along)
-    if part.coordinate.shape[1]:
+    if coordinates:
         grad_gradient = torch.cat([grad_normal * part.coordinate_scale, grad_gradient], dim=1)
-    grad_activation = wanted[1] if folded.activation_block else None
-    grad_inputs, gradient = geometry_backward(
+    grad_activation = wanted[1] if wanted and folded.activation_block else None
+    grad_feature, direction = geometry_backward(
         folded, sums, inputs, known.geometry, seeds.sdf, grad_activation, grad_gradient
     )
-    if wanted[0] is not None:
-        grad_inputs.add_(wanted[0])
-    return VolumeShare(
-        feature=_split(grad_inputs, part)[1],
-        along=along,
-        direction=_split(gradient, part)[1],
-    )
+    if wanted:
+        grad_feature.add_(wanted[0])
+    return VolumeShare(feature=grad_feature, along=along, direction=direction)
 
 
 def field_inputs(part: Placement) -> Float[Tensor, "samples inputs"]:
@@ -150,14 +144,3 @@ def shorten_backward(
 def _blocks(folded: FoldedField, inputs: Tensor, geometry: GeometryPass, normal: Tensor) -> Blocks:
     activation = geometry.activations[-1:] if folded.activation_block else []
     return [inputs, *activation, normal]
-
-
-def _join(wanted: list[Tensor | None], found: Blocks) -> list[Tensor | None]:
-    """Sums of gradients by block; ``found`` may be overwritten."""
-    return [b if a is None else b.add_(a) for a, b in zip(wanted, found, strict=True)]
-
-
-def _split(inputs: Tensor, part: Placement) -> tuple[Tensor, Tensor]:
-    """Columns of the coordinate and of the feature."""
-    coordinates = part.coordinate.shape[1]
-    return inputs[:, :coordinates], inputs[:, coordinates:]

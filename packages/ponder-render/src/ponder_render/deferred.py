@@ -51,14 +51,14 @@ class DeferredSemantics:
     """What the head's last layer reads, and that layer.
 
     Attributes:
-        blocks: the layer's inputs, side by side: constants for autograd.
+        blocks: the layer's inputs, side by side, each in one or more pieces: constants for autograd.
         output: the layer, over blocks that may join several of these.
         rays: of the samples.
         carriers: two tensors through which gradients of the sums reach the field (see ``_Carry``). Taken out by
             ``composite``, which therefore works once.
     """
 
-    blocks: list[Float[Tensor, "samples _"]]
+    blocks: list[list[Tensor]]
     output: JointLayer
     rays: SampleRays
     carriers: list[tuple[Tensor, Tensor]]
@@ -81,15 +81,24 @@ class DeferredSemantics:
 
     def _sums(self, weights: Float[Tensor, " samples"]) -> Float[Tensor, "rays width"]:
         """``sum_j w_j [block_1, block_2, ...]_j`` for each ray, differentiable in the weights."""
-        rays = self.rays
-        in_turn, order = torch.sort(rays.index, stable=True)
-        offsets = torch.searchsorted(in_turn, torch.arange(rays.count, device=order.device))
-        in_order = weights.index_select(0, order)
-        sums = [
-            F.embedding_bag(order, block, offsets, per_sample_weights=in_order, mode="sum")
-            for block in self.blocks
-        ]
+        sums = []
+        for pieces in self.blocks:
+            sizes = [piece.shape[0] for piece in pieces]
+            parts = zip(pieces, self.rays.index.split(sizes), weights.split(sizes), strict=True)
+            sums.append(torch.stack([_sum_by_ray(*part, self.rays.count) for part in parts]).sum(dim=0))
         return torch.cat(sums, dim=1)
+
+
+def _sum_by_ray(
+    block: Float[Tensor, "samples width"],
+    ray: Int[Tensor, " samples"],
+    weights: Float[Tensor, " samples"],
+    rays: int,
+) -> Float[Tensor, "{rays} width"]:
+    in_turn, order = torch.sort(ray, stable=True)
+    offsets = torch.searchsorted(in_turn, torch.arange(rays, device=order.device))
+    in_order = weights.index_select(0, order)
+    return F.embedding_bag(order, block, offsets, per_sample_weights=in_order, mode="sum")
 
 
 SemanticSamples = DeferredSemantics | PlainSemantics

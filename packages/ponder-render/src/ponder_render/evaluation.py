@@ -6,7 +6,7 @@ time, deterministically. ``evaluate_field_reference`` computes the same in plain
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from ponder_render.folding import fold, fold_semantic_output
 from ponder_render.geometry_pass import Activations, sdf_forward
 from ponder_render.placement import Placement
 from ponder_render.query import interpolate_reference, spatial_gradient_reference
-from ponder_render.scatter import RowSums
+from ponder_render.scatter import add_rows
 
 CPU_CHUNK = 8192
 """Samples at once on a CPU: activations stay in its cache."""
@@ -107,9 +107,9 @@ def evaluate_field(
     semantic = None
     if output is not None:
         *activation, by_sample, by_ray = rest
-        blocks = activation
+        blocks = [activation] if activation else []
         if folded.semantic is None:
-            blocks = [placement.coordinate, placement.feature, *activation, shorten(gradient.detach())]
+            blocks = [[placement.coordinate], [placement.feature], *blocks, [shorten(gradient.detach())]]
         semantic = DeferredSemantics(blocks=blocks, output=output, rays=rays, carriers=[(by_sample, by_ray)])
     return FlatValues(sdf=sdf, gradient=gradient, color=color, semantic=semantic)
 
@@ -141,22 +141,19 @@ def _own_rays(placement: Placement) -> SampleRays:
 class _ChunkedField(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plan: EvaluationPlan, table: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        kept, rows, shared = [], [], plan.empty_shared()
+        kept, rows, summed = [], [], []
         for piece, activations in plan.pieces():
             part = plan.placement.slice(piece.start, piece.stop)
             known = chunk_forward(plan.folded, part, table, activations)
             rows.append([known.geometry.sdf, known.normal, *known.color[-1:]])
-            known = plan.share(known, shared, piece)
-            if plan.keep:
-                kept.append(known)
+            summed.extend(plan.summed(known))
+            kept.append((piece, known if plan.keep else None))
         outputs = [torch.cat(column) for column in zip(*rows, strict=True)]
-        ctx.plan, ctx.kept = plan, kept
+        ctx.plan, ctx.kept = replace(plan, activations=()), kept
         ctx.save_for_backward(table, outputs[1])
         ctx.set_materialize_grads(False)
-        if shared is not None:
-            ctx.mark_non_differentiable(shared)
-            outputs.append(shared)
-        return *outputs, *plan.carriers()
+        ctx.mark_non_differentiable(*summed)
+        return *outputs, *summed, *plan.carriers()
 
     @staticmethod
     @once_differentiable
@@ -165,16 +162,14 @@ class _ChunkedField(torch.autograd.Function):
         plan: EvaluationPlan = ctx.plan
         sums = [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
         by_layer, seeds = plan.folded.rebuild(iter(sums)), plan.seeds(grads)
-        volume = RowSums(plan.placement.feature.new_zeros(table.shape))
+        grad_table = plan.placement.feature.new_zeros(table.shape) if ctx.needs_input_grad[1] else None
         with torch.autocast(table.device.type, enabled=False):
-            for number, (piece, _) in enumerate(plan.pieces()):
+            for piece, known in ctx.kept:
                 part = plan.placement.slice(piece.start, piece.stop)
-                known = ctx.kept[number] if plan.keep else None
                 known = known or chunk_forward(plan.folded, part, table, normal=normal[piece])
                 found = chunk_backward(plan.folded, by_layer, part, table, known, seeds.of(piece, plan))
-                # dV[corner_k] += w_k df + s_k g
-                terms = [(part.corners.weights, found.feature), (found.along, found.direction)]
-                if ctx.needs_input_grad[1]:
-                    volume.add(part.corners.rows, terms)
-            volume.finish()
-        return None, volume.result if ctx.needs_input_grad[1] else None, *sums
+                if grad_table is not None:
+                    # dV[corner_k] += w_k df + s_k g
+                    terms = [(part.corners.weights, found.feature), (found.along, found.direction)]
+                    add_rows(grad_table, part.corners.rows, terms)
+        return None, grad_table, *sums

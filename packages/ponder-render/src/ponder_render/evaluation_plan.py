@@ -1,7 +1,7 @@
 """What ``evaluate_field`` evaluates, in which pieces, and how their results and gradients lie in memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
@@ -44,29 +44,13 @@ class EvaluationPlan:
         for begin in range(start, max(len(self.placement), 1), self.chunk):
             yield slice(begin, begin + self.chunk), None
 
-    def empty_shared(self) -> Float[Tensor, "samples width"] | None:
-        """Room for the activations that sums of semantics need; None where they need none."""
+    def summed(self, known: ChunkPass) -> list[Float[Tensor, "samples _"]]:
+        """Those activations of a piece that sums of semantics read; none where they read none."""
         if self.folded.semantic is not None:
-            layers = [self.folded.semantic.first, *self.folded.semantic.rest]
-            width = layers[-1].bias.shape[0]
-        elif self.semantic_channels and self.folded.activation_block:
-            width = self.folded.hidden[-1].bias.shape[0]
-        else:
-            return None
-        return self.placement.feature.new_empty(len(self.placement), width)
-
-    def share(
-        self, known: ChunkPass, shared: Float[Tensor, "samples width"] | None, piece: slice
-    ) -> ChunkPass:
-        """Move these activations of a piece into ``shared``, so that they are kept once for both uses."""
-        if shared is None:
-            return known
-        layers = known.semantic if self.folded.semantic is not None else known.geometry.activations
-        shared[piece] = layers[-1]
-        moved = [*layers[:-1], shared[piece]]
-        if self.folded.semantic is not None:
-            return replace(known, semantic=moved)
-        return replace(known, geometry=replace(known.geometry, activations=moved))
+            return known.semantic[-1:]
+        return (
+            known.geometry.activations[-1:] if self.semantic_channels and self.folded.activation_block else []
+        )
 
     def carriers(self) -> list[Tensor]:
         """Zeros through which gradients of sums come back (see ``deferred``)."""
@@ -84,12 +68,13 @@ class EvaluationPlan:
         return Seeds(sdf=grads[0], normal=grads[1], color=color, semantic=semantic)
 
     def _by_block(self, by_ray: Float[Tensor, "rays width"]) -> list[Tensor]:
-        """Gradients of what is summed, block by block (or those of the head's last activations)."""
+        """Gradients of the summed ``f``, ``a`` and ``n`` (or of the head's last activations)."""
         if self.folded.semantic is not None:
             return [by_ray]
-        inputs = self.placement.coordinate.shape[1] + self.placement.feature.shape[1]
-        width = [self.semantic_channels - inputs - 3] if self.folded.activation_block else []
-        return [block.contiguous() for block in by_ray.split([inputs, *width, 3], dim=1)]
+        coordinates, channels = self.folded.coordinates, self.placement.feature.shape[1]
+        width = [self.semantic_channels - coordinates - channels - 3] if self.folded.activation_block else []
+        _, *blocks = by_ray.split([coordinates, channels, *width, 3], dim=1)
+        return [block.contiguous() for block in blocks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ class FoldedHead:
 
     first: JointLayer
     rest: tuple[Layer, ...]
+    reads_direction: bool
 
     def tensors(self) -> list[Tensor]:
         """Layer by layer."""
@@ -71,7 +72,9 @@ class FoldedHead:
     def rebuild(self, tensors: Iterator[Tensor]) -> "FoldedHead":
         """The same structure with the next tensors of an iterator in place of its own."""
         return FoldedHead(
-            first=self.first.rebuild(tensors), rest=tuple(layer.rebuild(tensors) for layer in self.rest)
+            first=self.first.rebuild(tensors),
+            rest=tuple(layer.rebuild(tensors) for layer in self.rest),
+            reads_direction=self.reads_direction,
         )
 
 
@@ -83,6 +86,7 @@ class FoldedField:
         hidden: hidden layers of the SDF network, over ``[p, f]``.
         sdf: one row over the last activations (over ``[p, f]`` where there is no hidden layer).
         beta: sharpness of the softplus after each hidden layer.
+        coordinates: columns of ``p`` in ``[p, f]``: constants, which need no gradient.
         activation_block: whether heads read the last activations as a block of their own.
         color: the colour head before its sigmoid; None: no colour.
         semantic: the semantic head's hidden layers, the last to be rectified too; None: it has none, or there is
@@ -92,6 +96,7 @@ class FoldedField:
     hidden: tuple[Layer, ...]
     sdf: Layer
     beta: float
+    coordinates: int
     activation_block: bool
     color: FoldedHead | None
     semantic: FoldedHead | None
@@ -107,6 +112,7 @@ class FoldedField:
             hidden=tuple(layer.rebuild(tensors) for layer in self.hidden),
             sdf=self.sdf.rebuild(tensors),
             beta=self.beta,
+            coordinates=self.coordinates,
             activation_block=self.activation_block,
             color=None if self.color is None else self.color.rebuild(tensors),
             semantic=None if self.semantic is None else self.semantic.rebuild(tensors),
@@ -122,6 +128,7 @@ def fold(field: NeuralField) -> FoldedField:
         hidden=tuple(_layer(layer) for layer in linear_layers(net.hidden)),
         sdf=Layer(weight=net.output.weight[:1], bias=net.output.bias[:1]),
         beta=net.beta,
+        coordinates=field.coordinates,
         activation_block=has_activation_block(field),
         color=None if field.color_head is None else _head(field, field.color_head, direction=True),
         semantic=_head(field, semantic, direction=False) if semantic is not None and deep else None,
@@ -147,7 +154,11 @@ def _head(field: NeuralField, head: HeadMlp, direction: bool) -> FoldedHead:
     first, *rest = [*linear_layers(head.hidden), head.output]
     if not direction:
         rest = rest[:-1]  # the semantic head's last layer comes after compositing
-    return FoldedHead(first=_joint(field, first, direction), rest=tuple(_layer(layer) for layer in rest))
+    return FoldedHead(
+        first=_joint(field, first, direction),
+        rest=tuple(_layer(layer) for layer in rest),
+        reads_direction=direction,
+    )
 
 
 def _joint(field: NeuralField, layer: nn.Linear, direction: bool) -> JointLayer:

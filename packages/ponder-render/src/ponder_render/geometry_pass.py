@@ -69,8 +69,8 @@ def geometry_backward(
     grad_sdf: Float[Tensor, " samples"],
     grad_activation: Float[Tensor, "samples width"] | None,
     grad_gradient: Float[Tensor, "samples inputs"],
-) -> tuple[Float[Tensor, "samples inputs"], Float[Tensor, "samples inputs"]]:
-    """Add the parameters' gradients to ``sums`` and return that of the inputs, and ``g`` once more.
+) -> tuple[Float[Tensor, "samples channels"], Float[Tensor, "samples channels"]]:
+    """Add the parameters' gradients to ``sums`` and return that of ``f``, and once more ``g``, its part of ``f``.
 
     ``g`` is as wide as the inputs and follows from the chain by one product, so it is not kept between the passes.
 
@@ -97,8 +97,9 @@ def geometry_backward(
         below = known.activations[index - 1] if index else inputs
         sums.hidden[index].weight.add_(weight_gradient(grad, below))
         sums.hidden[index].bias.add_(grad.sum(dim=0))
-        grad = product(grad, folded.hidden[index].weight.t())
-    return grad, gradient
+        weight = folded.hidden[index].weight
+        grad = product(grad, (weight if index else _on_feature(folded, weight)).t())
+    return grad if slopes else grad[:, folded.coordinates :], gradient
 
 
 def _activate(folded: FoldedField, x: Tensor) -> tuple[Activations, list[Tensor]]:
@@ -116,12 +117,19 @@ def _read_sdf(folded: FoldedField, inputs: Tensor, activations: Activations) -> 
     return product(x, folded.sdf.weight, folded.sdf.bias)[:, 0]
 
 
-def _top(folded: FoldedField, slopes: list[Tensor], inputs: Tensor) -> Tensor:
+def _top(folded: FoldedField, slopes: list[Tensor], inputs: Tensor, feature_only: bool = False) -> Tensor:
     """``v_{L-1}``: the row ``w``, the same for all samples, goes into the matrix."""
     row = folded.sdf.weight[0]
     if not slopes:
-        return row.expand(inputs.shape[0], -1)
-    return product(slopes[-1], (row[:, None] * folded.hidden[-1].weight).t())
+        return row[folded.coordinates if feature_only else 0 :].expand(inputs.shape[0], -1)
+    weight = folded.hidden[-1].weight
+    weight = _on_feature(folded, weight) if feature_only else weight
+    return product(slopes[-1], (row[:, None] * weight).t())
+
+
+def _on_feature(folded: FoldedField, weight: Tensor) -> Tensor:
+    """The columns of a first layer that read ``f``, in memory of their own (see ``folding`` for why)."""
+    return weight[:, folded.coordinates :].contiguous()
 
 
 def _up_the_chain(
@@ -133,13 +141,13 @@ def _up_the_chain(
         lower, slope = known.chain[index], slopes[index]
         passed = lower * slope
         if index == 0:
-            gradient = product(passed, layer.weight.t())
+            gradient = product(passed, _on_feature(folded, layer.weight).t())
         sums.hidden[index].weight.add_(weight_gradient(passed, grad))
         grad_product = product(grad, layer.weight)
         grad_slopes.append((grad_product * lower).mul_(folded.beta))
         grad = grad_product.mul_(slope)
     if gradient is None:
-        gradient = _top(folded, slopes, grad)
+        gradient = _top(folded, slopes, grad, feature_only=True)
     if not folded.hidden:
         sums.sdf.weight.add_(grad.sum(dim=0))
         return [], gradient

@@ -36,9 +36,9 @@ def head_backward(
     blocks: Blocks,
     outputs: list[Float[Tensor, "samples _"]],
     grad: Float[Tensor, "samples outputs"],
-    wanted: int,
+    coordinates: int,
 ) -> Blocks:
-    """Add the parameters' gradients to ``sums`` and return those of the first blocks.
+    """Add the parameters' gradients to ``sums`` and return those of ``f``, ``a`` (where it is read) and ``n``.
 
     Args:
         head: its layers.
@@ -46,7 +46,7 @@ def head_backward(
         blocks: inputs of the forward pass.
         outputs: of the forward pass; the last one is not read.
         grad: gradient of the last output.
-        wanted: how many blocks are not constants.
+        coordinates: columns of ``p``, which like ``d`` is a constant.
     """
     for layer, total, below in zip(
         reversed(head.rest), reversed(sums.rest), reversed(outputs[:-1]), strict=True
@@ -57,4 +57,6 @@ def head_backward(
     sums.first.bias.add_(grad.sum(dim=0))
     for total, block in zip(sums.first.weights, blocks, strict=True):
         total.add_(weight_gradient(grad, block))
-    return [product(grad, weight.t()) for weight in head.first.weights[:wanted]]
+    on_inputs, *others = head.first.weights[:-1] if head.reads_direction else head.first.weights
+    weights = [on_inputs[:, coordinates:].contiguous(), *others]
+    return [product(grad, weight.t()) for weight in weights]

@@ -8,9 +8,6 @@ from torch import Tensor
 Terms = list[tuple[Float[Tensor, "samples 8"], Float[Tensor, "samples channels"]]]
 """Pairs of weights and values to be multiplied and summed."""
 
-CPU_BUFFER = 1 << 15
-"""Samples that a ``RowSums`` collects on a CPU: more would hardly meet in the same rows more often."""
-
 
 def scatter_rows(
     cells: int, rows: Int[Tensor, "samples 8"], terms: Terms
@@ -36,37 +33,7 @@ def add_rows(result: Float[Tensor, "cells channels"], rows: Int[Tensor, "samples
         total = result.index_select(0, filled)
         for weight, values in terms:
             in_order = weight.reshape(-1)[order]
-            total += F.embedding_bag(sample, values, begin, per_sample_weights=in_order, mode="sum")
+            total += F.embedding_bag(
+                sample, values.contiguous(), begin, per_sample_weights=in_order, mode="sum"
+            )
         result.index_copy_(0, filled.long(), total)
-
-
-class RowSums:
-    """Sums of many samples' terms over a table's rows, in memory for the table and ``CPU_BUFFER`` samples.
-
-    Args:
-        result: zeros, or what else is to be added to.
-    """
-
-    def __init__(self, result: Float[Tensor, "cells channels"]) -> None:
-        self.result = result
-        self._size = CPU_BUFFER if result.device.type == "cpu" else 1
-        self._waiting: list[tuple[Tensor, Terms]] = []
-        self._samples = 0
-
-    def add(self, rows: Int[Tensor, "samples 8"], terms: Terms) -> None:
-        """Take in more samples; they reach ``result`` when there are enough, or at ``finish``."""
-        self._waiting.append((rows, terms))
-        self._samples += rows.shape[0]
-        if self._samples >= self._size:
-            self.finish()
-
-    def finish(self) -> None:
-        """Add what is still waiting."""
-        if self._waiting:
-            rows, terms = zip(*self._waiting, strict=True)
-            joined = [
-                (torch.cat([weights for weights, _ in parts]), torch.cat([values for _, values in parts]))
-                for parts in zip(*terms, strict=True)
-            ]
-            add_rows(self.result, torch.cat(rows), joined)
-        self._waiting, self._samples = [], 0
