@@ -38,7 +38,7 @@ class ChunkPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkSeeds:
-    """Gradients of a chunk's results; None for 0. ``semantic`` is of ``f``, ``a``, ``n``, or of the last activations."""
+    """Gradients of a chunk's results; None for 0. ``semantic`` is of ``f``, ``a``, ``n`` or the last activations."""
 
     sdf: Float[Tensor, " samples"]
     normal: Float[Tensor, "samples 3"]

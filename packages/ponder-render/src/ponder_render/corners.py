@@ -58,8 +58,9 @@ def cell_coordinates(
 ) -> tuple[Float[Tensor, "samples 3"], Float[Tensor, "samples 3"]]:
     """World positions in units of cells (integers are cell centres), and the number of cells per metre."""
     sides = torch.tensor(volume.shape, dtype=position.dtype, device=position.device)
-    per_metre = (sides / volume.bounds.size.to(position))[volume_index]
-    return (position - volume.bounds.lower.to(position)[volume_index]) * per_metre - 0.5, per_metre
+    per_metre = (sides / volume.bounds.size.to(position)).index_select(0, volume_index)
+    lower = volume.bounds.lower.to(position).index_select(0, volume_index)
+    return (position - lower) * per_metre - 0.5, per_metre
 
 
 def find_corners(

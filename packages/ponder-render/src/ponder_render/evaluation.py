@@ -106,11 +106,9 @@ def evaluate_field(
     color = rest.pop(0) if folded.color is not None else None
     semantic = None
     if output is not None:
-        *activation, by_sample, by_ray = rest
-        blocks = [activation] if activation else []
-        if folded.semantic is None:
-            blocks = [[placement.coordinate], [placement.feature], *blocks, [shorten(gradient.detach())]]
-        semantic = DeferredSemantics(blocks=blocks, output=output, rays=rays, carriers=[(by_sample, by_ray)])
+        *activations, by_sample, by_ray = rest
+        pieces = plan.summed_pieces(activations, shorten(gradient.detach()))
+        semantic = DeferredSemantics(pieces=pieces, output=output, rays=rays, carriers=[(by_sample, by_ray)])
     return FlatValues(sdf=sdf, gradient=gradient, color=color, semantic=semantic)
 
 

@@ -11,6 +11,7 @@ from ponder_render.deferred import SampleRays
 from ponder_render.folding import FoldedField
 from ponder_render.geometry_pass import Activations
 from ponder_render.placement import Placement
+from ponder_render.query import gather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,18 @@ class EvaluationPlan:
             known.geometry.activations[-1:] if self.semantic_channels and self.folded.activation_block else []
         )
 
+    def summed_pieces(
+        self, activations: Activations, normal: Float[Tensor, "samples 3"]
+    ) -> list[list[Tensor]]:
+        """All that sums of semantics read, piece by piece; ``activations`` are the ``summed`` ones of each."""
+        if self.folded.semantic is not None:
+            return [[activation] for activation in activations]
+        pieces = []
+        for number, (piece, _) in enumerate(self.pieces()):
+            part = self.placement.slice(piece.start, piece.stop)
+            pieces.append([part.coordinate, part.feature, *activations[number : number + 1], normal[piece]])
+        return pieces
+
     def carriers(self) -> list[Tensor]:
         """Zeros through which gradients of sums come back (see ``deferred``)."""
         like, rays = self.placement.feature, self.rays.count
@@ -92,8 +105,8 @@ class Seeds:
         if self.semantic is not None:
             # What was summed has the gradient w_j times its ray's row.
             weights, rows = self.semantic
-            ray = plan.rays.index[piece]
-            semantic = [row[ray].mul_(weights[piece, None]) for row in rows]
+            ray = plan.rays.index[piece, None]
+            semantic = [gather(row, ray, weights[piece, None]) for row in rows]
         return ChunkSeeds(
             sdf=like.new_zeros(like.shape[0]) if self.sdf is None else self.sdf[piece],
             normal=like.new_zeros(like.shape[0], 3) if self.normal is None else self.normal[piece],

@@ -71,8 +71,8 @@ def place_packed(
 ) -> Placement:
     """Place samples at ``distance`` metres along the rays that ``ray_indices`` names, and read their features."""
     with torch.no_grad():
-        direction = rays.direction[ray_indices]
-        position = rays.origin[ray_indices] + distance[:, None] * direction
+        direction = rays.direction.index_select(0, ray_indices)
+        position = rays.origin.index_select(0, ray_indices) + distance[:, None] * direction
         return place_positions(
             volume, position, direction, rays.volume_index[ray_indices], coordinate, border
         )
@@ -111,8 +111,8 @@ def field_coordinate(
     units, per_metre = cell_coordinates(position, volume_index, volume)
     if coordinate == "cell":
         return 2 * (units - units.round()), 2 * per_metre
-    scale = (2 / volume.bounds.size.to(position))[volume_index]
-    return (position - volume.bounds.lower.to(position)[volume_index]) * scale - 1, scale
+    scale = (2 / volume.bounds.size.to(position)).index_select(0, volume_index)
+    return (position - volume.bounds.lower.to(position).index_select(0, volume_index)) * scale - 1, scale
 
 
 def join_placements(parts: list[Placement]) -> Placement:

@@ -60,7 +60,7 @@ class DrawnSamples:
 
     def to_flat(self, rows: Float[Tensor, "rays samples"]) -> Float[Tensor, " evaluated"]:
         """Numbers in rows of sorted samples, at the evaluated ones."""
-        return rows.reshape(-1)[self.slot]
+        return rows.reshape(-1).index_select(0, self.slot)
 
     def to_rows(self, flat: FlatValues) -> FieldValues:
         """The field's values as rows of sorted samples, one row per ray."""

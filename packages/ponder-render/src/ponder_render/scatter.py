@@ -21,19 +21,19 @@ def scatter_rows(
 def add_rows(result: Float[Tensor, "cells channels"], rows: Int[Tensor, "samples 8"], terms: Terms) -> None:
     """``scatter_rows``, added to what is in ``result`` already.
 
-    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so there are no
-    atomics and the result is the same in every run.
+    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so that each row is added
+    to once and the result is the same in every run.
     """
     with torch.no_grad():
         # 32-bit keys sort faster; a table never has 2^31 rows, for it would not fit in memory.
         sorted_rows, order = torch.sort(rows.reshape(-1).int(), stable=True)
         filled, counts = torch.unique_consecutive(sorted_rows, return_counts=True)
         begin = counts.cumsum(0) - counts
-        sample = order // rows.shape[1]
-        total = result.index_select(0, filled)
-        for weight, values in terms:
-            in_order = weight.reshape(-1)[order]
-            total += F.embedding_bag(
+        sample = order >> 3
+        for weights, values in terms:
+            # Selecting by index_select is many times faster than by brackets on a CPU.
+            in_order = weights.reshape(-1).index_select(0, order)
+            sums = F.embedding_bag(
                 sample, values.contiguous(), begin, per_sample_weights=in_order, mode="sum"
             )
-        result.index_copy_(0, filled.long(), total)
+            result.index_add_(0, filled.long(), sums)
