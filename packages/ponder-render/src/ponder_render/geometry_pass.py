@@ -91,9 +91,9 @@ def geometry_backward(
     sums.sdf.bias.add_(grad_sdf.sum())
     grad = torch.outer(grad_sdf, row) if grad_activation is None else grad_activation.addr_(grad_sdf, row)
     for index in reversed(range(len(slopes))):
-        # d z = (d a + beta (1 - s) d s) s, with beta d s already in grad_slopes.
-        slope, grad_slope = slopes[index], grad_slopes[index]
-        grad.add_(grad_slope).addcmul_(grad_slope, slope, value=-1).mul_(slope)
+        # d z = (d a + beta (1 - s) d s) s
+        slope, grad_slope, beta = slopes[index], grad_slopes[index], folded.beta
+        grad.add_(grad_slope, alpha=beta).addcmul_(grad_slope, slope, value=-beta).mul_(slope)
         below = known.activations[index - 1] if index else inputs
         sums.hidden[index].weight.add_(weight_gradient(grad, below))
         sums.hidden[index].bias.add_(grad.sum(dim=0))
@@ -135,7 +135,7 @@ def _on_feature(folded: FoldedField, weight: Tensor) -> Tensor:
 def _up_the_chain(
     folded: FoldedField, sums: FoldedField, known: GeometryPass, slopes: list[Tensor], grad: Tensor
 ) -> tuple[list[Tensor], Tensor]:
-    """The gradient of ``g`` pulled back to the weights (into ``sums``) and to ``beta`` times each slope; and ``g``."""
+    """The gradient of ``g`` pulled back to the weights (into ``sums``) and to the slopes; and ``g``."""
     grad_slopes, gradient = [], None
     for index, layer in enumerate(folded.hidden[:-1]):
         lower, slope = known.chain[index], slopes[index]
@@ -144,7 +144,7 @@ def _up_the_chain(
             gradient = product(passed, _on_feature(folded, layer.weight).t())
         sums.hidden[index].weight.add_(weight_gradient(passed, grad))
         grad_product = product(grad, layer.weight)
-        grad_slopes.append((grad_product * lower).mul_(folded.beta))
+        grad_slopes.append(grad_product * lower)
         grad = grad_product.mul_(slope)
     if gradient is None:
         gradient = _top(folded, slopes, grad, feature_only=True)
@@ -156,7 +156,7 @@ def _up_the_chain(
     shared = weight_gradient(slopes[-1], grad)
     sums.hidden[-1].weight.add_(row[:, None] * shared)
     sums.sdf.weight.add_((top * shared).sum(dim=1))
-    grad_slopes.append(product(grad, folded.beta * row[:, None] * top))
+    grad_slopes.append(product(grad, row[:, None] * top))
     return grad_slopes, gradient
 
 
