@@ -19,9 +19,13 @@ from ponder_tasks.segment.task import run_finetuning
 from tiny import TINY_PRETRAIN, TINY_SEGMENT
 
 GOLDEN = Path(__file__).parent / "golden"
-# Twenty steps of Adam amplify what processors round differently; a wrong gradient shows in the first figure.
-TOLERANCE = 0.02
+# A wrong gradient shows in the first steps. Later ones amplify rounding, with Muon above all: the same code with another
+# chunk size in the renderer differs by 0.2 % in the sixth step, by 4 % in single ones after the tenth, and by 0.4 % in
+# the mean of all.
 STEPS = 20
+FIRST_STEPS = 5
+TOLERANCE = 0.005
+MEAN_TOLERANCE = 0.02
 
 
 def losses(run: Path) -> list[float]:
@@ -36,7 +40,8 @@ def compare(name: str, found: list[float]) -> None:
     stored = json.loads(file.read_text())
     assert len(stored) == STEPS
     assert found[0] == pytest.approx(stored[0], rel=1e-4)
-    assert found == pytest.approx(stored, rel=TOLERANCE)
+    assert found[:FIRST_STEPS] == pytest.approx(stored[:FIRST_STEPS], rel=TOLERANCE)
+    assert sum(found) == pytest.approx(sum(stored), rel=MEAN_TOLERANCE)
 
 
 def test_pretraining_gives_the_stored_losses(tmp_path):
