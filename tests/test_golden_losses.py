@@ -19,9 +19,9 @@ from ponder_tasks.segment.task import run_finetuning
 from tiny import TINY_PRETRAIN, TINY_SEGMENT
 
 GOLDEN = Path(__file__).parent / "golden"
-# A wrong gradient shows in the first steps. Later ones amplify rounding, with Muon above all: the same code with another
-# chunk size in the renderer differs by 0.2 % in the sixth step, by 4 % in single ones after the tenth, and by 0.4 % in
-# the mean of all.
+# A wrong gradient shows in the first steps. Later ones amplify rounding, with Muon above all: the same code with
+# another chunk size in the renderer differs by 0.2 % in the sixth step, by 4 % in single ones after the tenth, and by
+# 0.4 % in the mean of all.
 STEPS = 20
 FIRST_STEPS = 5
 TOLERANCE = 0.005
