@@ -23,7 +23,7 @@ from ponder_render.placement import Placement
 from ponder_render.query import interpolate_reference, spatial_gradient_reference
 from ponder_render.scatter import add_rows
 
-CPU_CHUNK = 8192
+CPU_CHUNK = 4096
 """Samples at once on a CPU: activations stay in its cache."""
 
 DEVICE_CHUNK = 1 << 18

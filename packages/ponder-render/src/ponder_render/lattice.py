@@ -14,6 +14,8 @@ from ponder_render.bounds import Bounds
 from ponder_render.corners import Border
 from ponder_render.evaluation import default_chunk
 from ponder_render.field import NeuralField
+from ponder_render.folding import FoldedField, fold
+from ponder_render.geometry_pass import sdf_forward
 from ponder_render.occupancy import Occupancy
 from ponder_render.volume import FeatureVolume
 
@@ -94,6 +96,7 @@ def sdf_planes(
     """
     cells = volume.table.view(len(volume.bounds), *volume.shape, -1)[index]
     x, y, z = (_axis(axis, field, volume, index, lattice, border) for axis in range(3))
+    folded = fold(field)
     result = []
     for plane in range(start, stop):
         one = slice(plane, plane + 1)
@@ -102,7 +105,7 @@ def sdf_planes(
         )
         lines = here.interpolate(cells)[0].transpose(0, 1)
         features = y.interpolate(z.interpolate(lines).transpose(0, 1))
-        result.append(_sdf_of_plane(field, features, here.coordinate, y.coordinate, z.coordinate))
+        result.append(_sdf_of_plane(folded, features, here.coordinate, y.coordinate, z.coordinate))
     sdf = torch.stack(result)
     if occupancy is None:
         return sdf
@@ -130,7 +133,7 @@ def _axis(
 
 
 def _sdf_of_plane(
-    field: NeuralField,
+    folded: FoldedField,
     features: Float[Tensor, "y z channels"],
     x: Float[Tensor, "1"],
     y: Float[Tensor, " y"],
@@ -141,6 +144,7 @@ def _sdf_of_plane(
     result = []
     for part, feature in zip(y.split(lines), features.split(lines), strict=True):
         where = torch.stack(torch.meshgrid(x, part, z, indexing="ij"), dim=3).reshape(-1, 3)
-        coordinate = where[:, : field.coordinates]
-        result.append(field.sdf(coordinate, feature.reshape(len(where), -1)).view(len(part), len(z)))
+        inputs = torch.cat([where[:, : folded.coordinates], feature.reshape(len(where), -1)], dim=1)
+        sdf, _ = sdf_forward(folded, inputs)
+        result.append(sdf.view(len(part), len(z)))
     return torch.cat(result)
