@@ -8,6 +8,7 @@ from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_features import rooms_features
+from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 
 RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (
@@ -15,6 +16,7 @@ RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (
     rooms_features,
     rgbd,
     rooms_semseg,
+    rooms_probe,
 )
 
 
