@@ -23,8 +23,11 @@ from ponder_render.placement import Placement
 from ponder_render.query import interpolate_reference, spatial_gradient_reference
 from ponder_render.scatter import add_rows
 
-CPU_CHUNK = 4096
-"""Samples at once on a CPU: activations stay in its cache."""
+CPU_CHUNK = 16384
+"""Most samples at once on a CPU: enough for two threads to share."""
+
+CPU_VALUES = 1 << 20
+"""Most values of one layer at once on a CPU: activations of wide fields stay in its cache."""
 
 DEVICE_CHUNK = 1 << 18
 """Samples at once elsewhere: enough to fill the device."""
@@ -40,9 +43,11 @@ class FlatValues:
     semantic: SemanticSamples | None
 
 
-def default_chunk(tensor: Tensor) -> int:
-    """How many samples to evaluate at once on the device of ``tensor``."""
-    return CPU_CHUNK if tensor.device.type == "cpu" else DEVICE_CHUNK
+def default_chunk(features: Tensor) -> int:
+    """How many samples to evaluate at once, on the device of ``features`` and with as many channels."""
+    if features.device.type != "cpu":
+        return DEVICE_CHUNK
+    return max(1, min(CPU_CHUNK, CPU_VALUES // max(features.shape[-1], 1)))
 
 
 @torch.no_grad()
