@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FormatStrFormatter, LogLocator
 from measuring import median_times, peak_of, run_apart
 from ponder_render import SamplerConfig
 from render_problem import SIZES, Size
@@ -62,27 +64,37 @@ def draw_growth(path: Path, make_step: MakeStep, rounds: int, threads: int) -> N
         variant: json.loads(run_apart("--growth-peaks", variant, "--threads", str(threads)))
         for variant in COLORS
     }
-    figure, panels = plt.subplots(2, len(AXES), figsize=(10, 5.5), layout="constrained")
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for column, axis in enumerate(AXES):
         steps = [
             median_times({variant: make_step(axis.at(value), variant) for variant in COLORS}, rounds)
             for value in axis.values
         ]
-        seconds = {variant: [step[variant] for step in steps] for variant in COLORS}
-        memory = {variant: peaks[variant][column] for variant in COLORS}
-        for panel, curves in zip(panels[:, column], (seconds, memory), strict=True):
+        numbers[axis.label] = {
+            "values": axis.values,
+            "seconds": {variant: [step[variant] for step in steps] for variant in COLORS},
+            "peak_gb": {variant: peaks[variant][column] for variant in COLORS},
+        }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(numbers, indent=2) + "\n")
+    draw_curves(path, numbers)
+
+
+def draw_curves(path: Path, numbers: dict[str, Any]) -> None:
+    """Draw what was measured: one column per quantity that grows, the same scale along each row."""
+    figure, panels = plt.subplots(2, len(numbers), figsize=(10, 5.5), layout="constrained", sharey="row")
+    for column, (label, measured) in enumerate(numbers.items()):
+        for panel, curves in zip(panels[:, column], (measured["seconds"], measured["peak_gb"]), strict=True):
             for variant, color in COLORS.items():
-                panel.plot(axis.values, curves[variant], "o-", color=color, label=variant)
-            panel.set(
-                xscale="log", yscale="log", xticks=axis.values, xticklabels=axis.values, xlabel=axis.label
-            )
+                panel.plot(measured["values"], curves[variant], "o-", color=color, label=variant)
+            panel.set(xscale="log", yscale="log", xlabel=label)
+            panel.set_xticks(measured["values"], measured["values"])
             panel.minorticks_off()
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(FormatStrFormatter("%g"))
             panel.grid(alpha=0.3)
-        numbers[axis.label] = {"values": axis.values, "seconds": seconds, "peak_gb": memory}
     panels[0, 0].set_ylabel("seconds per step")
     panels[1, 0].set_ylabel("peak memory, GB")
-    panels[0, 0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    panels[0, -1].legend(loc="upper left")
     figure.savefig(path, dpi=90)
-    path.with_suffix(".json").write_text(json.dumps(numbers, indent=2) + "\n")
+    plt.close(figure)
