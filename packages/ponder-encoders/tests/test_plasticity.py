@@ -21,8 +21,9 @@ def trained_unet(renormalise: bool = False) -> SparseUNet:
     with torch.no_grad():
         for number, (convolution, norm) in enumerate(normalised_convolutions(unet)):
             factor = 2.0 + number
-            convolution.weight *= factor
-            norm.running_var *= factor**2
+            convolution.weight.mul_(factor)
+            assert norm.running_var is not None
+            norm.running_var.mul_(factor**2)
             norm.eps = 1e-12  # the constant is the one thing that does not scale
     return unet
 

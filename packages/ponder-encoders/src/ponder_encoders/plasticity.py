@@ -47,7 +47,7 @@ def restore_plasticity(encoder: SparseUNet) -> None:
         factor = math.sqrt(2 / (weight.shape[0] * weight.shape[1])) / size
         weight *= factor
         if convolution.bias is not None:
-            convolution.bias *= factor
+            convolution.bias.mul_(factor)
         assert norm.running_mean is not None, "a PointBatchNorm always tracks statistics"
         assert norm.running_var is not None, "a PointBatchNorm always tracks statistics"
         norm.running_mean *= factor
