@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trimesh
-from PIL import Image
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "fit_views.py"
 TINY = ["--steps", "6", "--cells", "8", "12", "--rays", "64", "--evaluations", "1", "--resolution", "24"]
 
-pytest.importorskip("skimage", reason="scikit-image is not installed (the extra mesh)")
+pytest.importorskip("skimage", reason="not installed: it comes with the extra mesh")
+trimesh = pytest.importorskip("trimesh", reason="not installed: it comes with the extra mesh")
+Image = pytest.importorskip("PIL.Image", reason="Pillow, which the example needs, is not installed")
 if not EXAMPLE.is_file():
     pytest.skip("the examples are beside the package only in its repository", allow_module_level=True)
 

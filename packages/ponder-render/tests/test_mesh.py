@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import trimesh
 from ponder_render import (
     Bounds,
     DenseNetConfig,
@@ -21,9 +20,9 @@ from ponder_render import (
 )
 from ponder_render.lattice import lattice_over
 from ponder_render.optional import load_skimage_measure, load_trimesh
-from trimesh.visual.color import ColorVisuals
 
-pytest.importorskip("skimage", reason="scikit-image is not installed (the extra mesh)")
+pytest.importorskip("skimage", reason="not installed: it comes with the extra mesh")
+trimesh = pytest.importorskip("trimesh", reason="not installed: it comes with the extra mesh")
 
 SHAPE = (20, 24, 28)
 MIDDLE, RADIUS = torch.tensor([0.1, -0.05, 0.03]), 0.7
@@ -205,7 +204,7 @@ def test_files_hold_the_mesh(mesh: Mesh, tmp_path: Path, suffix: str) -> None:
     assert again.faces.shape == mesh.faces.shape
     np.testing.assert_allclose(again.vertices, mesh.vertices, atol=1e-5)
     assert mesh.colors is not None
-    assert isinstance(again.visual, ColorVisuals)
+    assert isinstance(again.visual, trimesh.visual.color.ColorVisuals)
     np.testing.assert_allclose(again.visual.vertex_colors[:, :3] / 255, mesh.colors, atol=0.5 / 255 + 1e-6)
 
 
