@@ -132,7 +132,7 @@ class NeusDensity(nn.Module):
     @property
     def sharpness(self) -> Float[Tensor, ""]:
         """``s`` in 1 / metre."""
-        return (10 * self.variance).exp().clamp(1e-6, 1e6)
+        return learned_sharpness(self.variance)
 
     def forward(
         self,
@@ -220,7 +220,7 @@ class UnisurfDensity(nn.Module):
     @property
     def sharpness(self) -> Float[Tensor, ""]:
         """``s`` in 1 / metre."""
-        return (10 * self.variance).exp().clamp(1e-6, 1e6)
+        return learned_sharpness(self.variance)
 
     def forward(
         self,
@@ -245,6 +245,11 @@ def build_density(
             return VolsdfDensity(config)
         case UnisurfConfig():
             return UnisurfDensity(config)
+
+
+def learned_sharpness(variance: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """``s = exp(10 v)`` in 1 / metre, within bounds that keep it finite."""
+    return (10 * variance).exp().clamp(1e-6, 1e6)
 
 
 def neus_opacity(
