@@ -2,12 +2,14 @@
 
 from ponder_encoders.plasticity import restore_plasticity
 from ponder_encoders.point_batch import PointBatch
+from ponder_encoders.position_batch import PositionBatch
 from ponder_encoders.sparse.backend import BackendStatus, available_backends
 from ponder_encoders.sparse_unet import SparseUNet, SparseUNetConfig
 
 __all__ = [
     "BackendStatus",
     "PointBatch",
+    "PositionBatch",
     "SparseUNet",
     "SparseUNetConfig",
     "available_backends",

@@ -42,3 +42,19 @@ class PointBatch:
             raise ValueError(
                 f"grid_coord, features and offsets must lie on one device, not on {sorted(devices)}"
             )
+
+
+def scene_lengths(offsets: Int[Tensor, " batch"], points: int) -> tuple[int, ...]:
+    """Number of points of every packed scene, as plain numbers (one wait for the device).
+
+    Raises:
+        ValueError: offsets decrease, or the last is not the number of points.
+    """
+    ends: list[int] = offsets.tolist()
+    starts = [0, *ends[:-1]]
+    if ends[-1] != points or any(end < start for start, end in zip(starts, ends, strict=True)):
+        shown = ends if len(ends) <= 8 else [*ends[:4], "...", *ends[-3:]]
+        raise ValueError(
+            f"offsets must rise to the number of points, {points}, and never fall, but are {shown}"
+        )
+    return tuple(end - start for start, end in zip(starts, ends, strict=True))

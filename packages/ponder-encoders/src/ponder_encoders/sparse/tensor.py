@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
-from ponder_encoders.point_batch import PointBatch
+from ponder_encoders.point_batch import PointBatch, scene_lengths
 from ponder_encoders.sparse.backend import SparseBackend
 from ponder_encoders.sparse.keys import check_range, pack_keys
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
@@ -90,14 +90,10 @@ def scene_of_points(offsets: Int[Tensor, " batch"], points: int) -> Int64[Tensor
     Raises:
         ValueError: offsets decrease, or the last is not the number of points.
     """
-    counts = torch.diff(offsets.to(torch.int64), prepend=offsets.new_zeros(1, dtype=torch.int64))
-    values = offsets.tolist()
-    if values[-1] != points or any(b < a for a, b in zip([0, *values], values, strict=False)):
-        shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
-        raise ValueError(
-            f"offsets must rise to the number of points, {points}, and never fall, but are {shown}"
-        )
-    return torch.repeat_interleave(torch.arange(len(values), device=offsets.device), counts)
+    lengths = torch.tensor(scene_lengths(offsets, points), device=offsets.device)
+    return torch.repeat_interleave(
+        torch.arange(lengths.shape[0], device=offsets.device), lengths, output_size=points
+    )
 
 
 def order_cells(batch: PointBatch) -> CellOrder:
