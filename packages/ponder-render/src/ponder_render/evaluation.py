@@ -13,17 +13,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_render.chunk_pass import chunk_backward, chunk_forward, field_inputs, shorten
+from ponder_render.chunk_pass import ChunkPass, chunk_backward, chunk_forward, field_inputs, shorten
+from ponder_render.chunk_threads import in_order
 from ponder_render.deferred import DeferredSemantics, PlainSemantics, SampleRays, SemanticSamples
-from ponder_render.evaluation_plan import EvaluationPlan
+from ponder_render.evaluation_plan import EvaluationPlan, Piece
 from ponder_render.field import NeuralField
 from ponder_render.folding import fold, fold_semantic_output
 from ponder_render.geometry_pass import Activations, sdf_forward
 from ponder_render.placement import Placement
 from ponder_render.query import interpolate_reference, spatial_gradient_reference
-from ponder_render.scatter import add_rows
+from ponder_render.scatter import RowSums, row_sums
 
-CPU_CHUNK = 16384
+CPU_CHUNK = 8192
 """Most samples at once on a CPU: enough for two threads to share."""
 
 CPU_VALUES = 1 << 20
@@ -66,8 +67,12 @@ def evaluate_sdf_keeping(
     """The SDF alone and, chunk by chunk, the activations that spare ``evaluate_field`` half of its way there."""
     chunk = chunk or default_chunk(placement.feature)
     folded, values, kept = fold(field), [placement.feature.new_zeros(0)], []
-    for start in range(0, len(placement), chunk):
-        sdf, activations = sdf_forward(folded, field_inputs(placement.slice(start, start + chunk)))
+
+    def evaluate(start: int) -> tuple[Tensor, Activations]:
+        return sdf_forward(folded, field_inputs(placement.slice(start, start + chunk)))
+
+    starts = range(0, len(placement), chunk)
+    for sdf, activations in in_order(evaluate, starts, placement.feature.device):
         values.append(sdf)
         if keep and activations:
             kept.append(activations)
@@ -144,13 +149,16 @@ def _own_rays(placement: Placement) -> SampleRays:
 class _ChunkedField(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plan: EvaluationPlan, table: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        kept, rows, summed = [], [], []
-        for piece, activations in plan.pieces():
-            part = plan.placement.slice(piece.start, piece.stop)
-            known = chunk_forward(plan.folded, part, table, activations)
+        fixed = table.detach()
+
+        def evaluate(piece: Piece) -> ChunkPass:
+            return chunk_forward(plan.folded, plan.part(piece), fixed, piece.activations)
+
+        kept, rows, summed, pieces = [], [], [], plan.pieces()
+        for piece, known in zip(pieces, in_order(evaluate, pieces, table.device), strict=True):
             rows.append([known.geometry.sdf, known.normal, *known.color[-1:]])
             summed.extend(plan.summed(known))
-            kept.append((piece, known if plan.keep else None))
+            kept.append((Piece(samples=piece.samples), known if plan.keep else None))
         outputs = [torch.cat(column) for column in zip(*rows, strict=True)]
         ctx.plan, ctx.kept = replace(plan, activations=()), kept
         ctx.save_for_backward(table, outputs[1])
@@ -163,16 +171,28 @@ class _ChunkedField(torch.autograd.Function):
     def backward(ctx, *grads: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
         table, normal = ctx.saved_tensors
         plan: EvaluationPlan = ctx.plan
-        sums = [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
-        by_layer, seeds = plan.folded.rebuild(iter(sums)), plan.seeds(grads)
+        seeds = plan.seeds(grads)
         grad_table = plan.placement.feature.new_zeros(table.shape) if ctx.needs_input_grad[1] else None
-        with torch.autocast(table.device.type, enabled=False):
-            for piece, known in ctx.kept:
-                part = plan.placement.slice(piece.start, piece.stop)
-                known = known or chunk_forward(plan.folded, part, table, normal=normal[piece])
-                found = chunk_backward(plan.folded, by_layer, part, table, known, seeds.of(piece, plan))
-                if grad_table is not None:
-                    # dV[corner_k] += w_k df + s_k g
-                    terms = [(part.corners.weights, found.feature), (found.along, found.direction)]
-                    add_rows(grad_table, part.corners.rows, terms)
-        return None, grad_table, *sums
+
+        def differentiate(kept: tuple[Piece, ChunkPass | None]) -> tuple[list[Tensor], RowSums | None]:
+            piece, known = kept
+            part, sums = plan.part(piece), [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
+            by_layer = plan.folded.rebuild(iter(sums))
+            with torch.autocast(table.device.type, enabled=False):
+                known = known or chunk_forward(plan.folded, part, table, normal=normal[piece.samples])
+                found = chunk_backward(
+                    plan.folded, by_layer, part, table, known, seeds.of(piece.samples, plan)
+                )
+            if grad_table is None:
+                return sums, None
+            # dV[corner_k] += w_k df + s_k g
+            terms = [(part.corners.weights, found.feature), (found.along, found.direction)]
+            return sums, row_sums(part.corners.rows, terms)
+
+        totals = [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
+        for sums, rows in in_order(differentiate, ctx.kept, table.device):
+            for total, found in zip(totals, sums, strict=True):
+                total.add_(found)
+            if rows is not None and grad_table is not None:
+                rows.add_to(grad_table)
+        return None, grad_table, *totals

@@ -1,6 +1,6 @@
 """What ``evaluate_field`` evaluates, in which pieces, and how their results and gradients lie in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -12,6 +12,14 @@ from ponder_render.folding import FoldedField
 from ponder_render.geometry_pass import Activations
 from ponder_render.placement import Placement
 from ponder_render.query import gather
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Samples that are evaluated together, and the SDF network's activations where they are known from before."""
+
+    samples: slice
+    activations: Activations | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +44,20 @@ class EvaluationPlan:
     semantic_channels: int
     activations: Sequence[Activations]
 
-    def pieces(self) -> Iterator[tuple[slice, Activations | None]]:
-        """The pieces, with their activations where known; a single empty one where there is no sample at all."""
-        start = 0
+    def pieces(self) -> list[Piece]:
+        """The pieces; a single empty one where there is no sample at all."""
+        pieces, start = [], 0
         for known in self.activations:
-            yield slice(start, start + known[0].shape[0]), known
-            start += known[0].shape[0]
+            stop = start + known[0].shape[0]
+            pieces.append(Piece(samples=slice(start, stop), activations=known))
+            start = stop
         for begin in range(start, max(len(self.placement), 1), self.chunk):
-            yield slice(begin, begin + self.chunk), None
+            pieces.append(Piece(samples=slice(begin, begin + self.chunk)))
+        return pieces
+
+    def part(self, piece: Piece) -> Placement:
+        """Where the samples of a piece lie."""
+        return self.placement.slice(piece.samples.start, piece.samples.stop)
 
     def summed(self, known: ChunkPass) -> list[Float[Tensor, "samples _"]]:
         """Those activations of a piece that sums of semantics read; none where they read none."""
@@ -60,9 +74,9 @@ class EvaluationPlan:
         if self.folded.semantic is not None:
             return [[activation] for activation in activations]
         pieces = []
-        for number, (piece, _) in enumerate(self.pieces()):
-            part = self.placement.slice(piece.start, piece.stop)
-            pieces.append([part.coordinate, part.feature, *activations[number : number + 1], normal[piece]])
+        for number, piece in enumerate(self.pieces()):
+            part, of_piece = self.part(piece), activations[number : number + 1]
+            pieces.append([part.coordinate, part.feature, *of_piece, normal[piece.samples]])
         return pieces
 
     def carriers(self) -> list[Tensor]:
@@ -99,17 +113,17 @@ class Seeds:
     color: Float[Tensor, "samples 3"] | None
     semantic: tuple[Float[Tensor, " samples"], list[Tensor]] | None
 
-    def of(self, piece: slice, plan: EvaluationPlan) -> ChunkSeeds:
-        """Those of a piece."""
-        like, semantic = plan.placement.feature[piece], None
+    def of(self, samples: slice, plan: EvaluationPlan) -> ChunkSeeds:
+        """Those of some samples."""
+        like, semantic = plan.placement.feature[samples], None
         if self.semantic is not None:
             # What was summed has the gradient w_j times its ray's row.
             weights, rows = self.semantic
-            ray = plan.rays.index[piece, None]
-            semantic = [gather(row, ray, weights[piece, None]) for row in rows]
+            ray = plan.rays.index[samples, None]
+            semantic = [gather(row, ray, weights[samples, None]) for row in rows]
         return ChunkSeeds(
-            sdf=like.new_zeros(like.shape[0]) if self.sdf is None else self.sdf[piece],
-            normal=like.new_zeros(like.shape[0], 3) if self.normal is None else self.normal[piece],
-            color=None if self.color is None else self.color[piece],
+            sdf=like.new_zeros(like.shape[0]) if self.sdf is None else self.sdf[samples],
+            normal=like.new_zeros(like.shape[0], 3) if self.normal is None else self.normal[samples],
+            color=None if self.color is None else self.color[samples],
             semantic=semantic,
         )

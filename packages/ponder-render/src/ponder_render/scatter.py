@@ -1,5 +1,7 @@
 """The transpose of a weighted gather: add weighted rows into the rows they were read from."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -19,21 +21,39 @@ def scatter_rows(
 
 
 def add_rows(result: Float[Tensor, "cells channels"], rows: Int[Tensor, "samples 8"], terms: Terms) -> None:
-    """``scatter_rows``, added to what is in ``result`` already.
-
-    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so that each row is added
-    to once and the result is the same in every run.
-    """
+    """``scatter_rows``, added to what is in ``result`` already."""
     with torch.no_grad():
-        # 32-bit keys sort faster; a table never has 2^31 rows, for it would not fit in memory.
-        sorted_rows, order = torch.sort(rows.reshape(-1).int(), stable=True)
-        filled, counts = torch.unique_consecutive(sorted_rows, return_counts=True)
-        begin = counts.cumsum(0) - counts
-        sample = order >> 3
-        for weights, values in terms:
-            # Selecting by index_select is many times faster than by brackets on a CPU.
-            in_order = weights.reshape(-1).index_select(0, order)
-            sums = F.embedding_bag(
-                sample, values.contiguous(), begin, per_sample_weights=in_order, mode="sum"
-            )
-            result.index_add_(0, filled.long(), sums)
+        row_sums(rows, terms).add_to(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSums:
+    """What is to be added to some rows of a table; each row once, in rising order."""
+
+    rows: Int[Tensor, " filled"]
+    values: Float[Tensor, "filled channels"]
+
+    def add_to(self, result: Float[Tensor, "cells channels"]) -> None:
+        """Add to these rows of ``result``."""
+        result.index_add_(0, self.rows, self.values)
+
+
+def row_sums(rows: Int[Tensor, "samples 8"], terms: Terms) -> RowSums:
+    """``scatter_rows``, for the rows that are met.
+
+    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so that the result is the
+    same in every run.
+    """
+    # 32-bit keys sort faster; a table never has 2^31 rows, for it would not fit in memory.
+    sorted_rows, order = torch.sort(rows.reshape(-1).int(), stable=True)
+    filled, counts = torch.unique_consecutive(sorted_rows, return_counts=True)
+    begin = counts.cumsum(0) - counts
+    sample = order >> 3
+    total = None
+    for weights, values in terms:
+        # Selecting by index_select is many times faster than by brackets on a CPU.
+        in_order = weights.reshape(-1).index_select(0, order)
+        sums = F.embedding_bag(sample, values.contiguous(), begin, per_sample_weights=in_order, mode="sum")
+        total = sums if total is None else total.add_(sums)
+    assert total is not None, "there is at least one term"
+    return RowSums(rows=filled.long(), values=total)
