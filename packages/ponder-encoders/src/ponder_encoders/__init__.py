@@ -1,15 +1,22 @@
 """3D encoders on any device: packed points in, one feature for each point out. See README.md."""
 
+from ponder_encoders.dgcnn import Dgcnn, DgcnnConfig
 from ponder_encoders.plasticity import restore_plasticity
 from ponder_encoders.point_batch import PointBatch
+from ponder_encoders.pointnet2 import PointNet2, PointNet2Config, Seeds
 from ponder_encoders.position_batch import PositionBatch
 from ponder_encoders.sparse.backend import BackendStatus, available_backends
 from ponder_encoders.sparse_unet import SparseUNet, SparseUNetConfig
 
 __all__ = [
     "BackendStatus",
+    "Dgcnn",
+    "DgcnnConfig",
     "PointBatch",
+    "PointNet2",
+    "PointNet2Config",
     "PositionBatch",
+    "Seeds",
     "SparseUNet",
     "SparseUNetConfig",
     "available_backends",
