@@ -23,7 +23,7 @@ from ponder_render import (
     densify,
     to_table,
 )
-from ponder_render.mlp import linear_layers
+from ponder_render.field.mlp import linear_layers
 from torch import Tensor
 
 CLASSES = 20

@@ -19,8 +19,13 @@ import torch.nn.functional as F
 from measuring import conditions, median_times, peak_of, restart_with_allocator, run_apart
 from ponder_render import FieldValues, Rendered, intersect, rendering_losses
 from ponder_render.compositing import accumulate_reference, render_weights_reference
-from ponder_render.mlp import HeadMlp, SmoothMlp
-from ponder_render.sampling import importance_distances, intervals, merge_distances, uniform_distances
+from ponder_render.field.mlp import HeadMlp, SmoothMlp
+from ponder_render.sampling.distances import (
+    importance_distances,
+    intervals,
+    merge_distances,
+    uniform_distances,
+)
 from render_growth import draw_growth, growth_peaks
 from render_problem import SIZES, Problem, Size, make_problem
 from torch import Tensor

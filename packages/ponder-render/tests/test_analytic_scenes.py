@@ -21,10 +21,10 @@ from ponder_render import (
     evaluate_field_reference,
 )
 from ponder_render.compositing import render_weights
-from ponder_render.deferred import SampleRays
 from ponder_render.density import volsdf_opacity
-from ponder_render.evaluation import FlatValues
-from ponder_render.field import Appearance, Geometry, NeuralField
+from ponder_render.evaluation.deferred import SampleRays
+from ponder_render.evaluation.evaluate import FlatValues
+from ponder_render.field.neural_field import Appearance, Geometry, NeuralField
 from torch import Tensor
 
 DENSITIES: dict[str, NeusConfig | VolsdfConfig | UnisurfConfig] = {
@@ -100,7 +100,7 @@ def render(
     with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("ponder_render.renderer.evaluate_field", evaluate_plainly)
         patch.setattr(
-            "ponder_render.sample_rounds.evaluate_sdf_keeping",
+            "ponder_render.sampling.rounds.evaluate_sdf_keeping",
             lambda field, at, keep: (field.sdf(at.coordinate, at.feature), []),
         )
         rendered = renderer(volume, rays)

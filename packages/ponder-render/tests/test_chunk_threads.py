@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from ponder_render.chunk_threads import in_order
+from ponder_render.evaluation.chunk_threads import in_order
 
 CPU = torch.device("cpu")
 

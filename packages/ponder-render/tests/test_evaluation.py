@@ -14,10 +14,10 @@ from ponder_render import (
     evaluate_field_reference,
     place,
 )
-from ponder_render.corners import Border
-from ponder_render.deferred import PlainSemantics, SampleRays
-from ponder_render.evaluation import FlatValues, evaluate_sdf
-from ponder_render.placement import join_placements
+from ponder_render.evaluation.deferred import PlainSemantics, SampleRays
+from ponder_render.evaluation.evaluate import FlatValues, evaluate_sdf
+from ponder_render.evaluation.placement import join_placements
+from ponder_render.volume.corners import Border
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]

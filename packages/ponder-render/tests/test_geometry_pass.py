@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from ponder_render.geometry_pass import slope_of, softplus_with_slope
+from ponder_render.evaluation.geometry_pass import slope_of, softplus_with_slope
 
 
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 1e-15), (torch.float32, 2e-7)])

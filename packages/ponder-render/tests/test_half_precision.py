@@ -21,7 +21,7 @@ from ponder_render import (
     place,
     spatial_gradient,
 )
-from ponder_render.query import interpolate_reference, spatial_gradient_reference
+from ponder_render.volume.query import interpolate_reference, spatial_gradient_reference
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]
@@ -69,7 +69,7 @@ def test_sums_are_those_of_the_widened_volume(
     dtype: torch.dtype, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Accumulation in float32: nothing but the stored numbers is rounded."""
-    monkeypatch.setattr("ponder_render.query.WIDENING_CHUNK", chunk)
+    monkeypatch.setattr("ponder_render.volume.query.WIDENING_CHUNK", chunk)
     volume, corners, direction = draw(0)
     half = volume.to_dtype(dtype).table
     torch.testing.assert_close(interpolate(half, corners), interpolate(half.float(), corners))

@@ -17,7 +17,7 @@ from ponder_render import (
     VolumeRenderer,
     rendering_losses,
 )
-from ponder_render.initialisation import even_directions
+from ponder_render.field.initialisation import even_directions
 from pydantic import ValidationError
 from torch import Tensor
 

@@ -3,11 +3,11 @@ from collections.abc import Callable
 import pytest
 import torch
 from ponder_render import Bounds, FeatureVolume, FieldConfig, NeuralField
-from ponder_render.corners import Border
-from ponder_render.evaluation import evaluate_sdf
-from ponder_render.field import Coordinate
-from ponder_render.lattice import lattice_over, sdf_planes
-from ponder_render.placement import place_positions
+from ponder_render.evaluation.evaluate import evaluate_sdf
+from ponder_render.evaluation.placement import place_positions
+from ponder_render.field.neural_field import Coordinate
+from ponder_render.mesh.lattice import lattice_over, sdf_planes
+from ponder_render.volume.corners import Border
 
 MakeVolume = Callable[..., FeatureVolume]
 
@@ -17,7 +17,7 @@ MakeVolume = Callable[..., FeatureVolume]
 def test_planes_are_what_queries_say(
     make_volume: MakeVolume, border: Border, coordinate: Coordinate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ponder_render.evaluation.CPU_CHUNK", 11)
+    monkeypatch.setattr("ponder_render.evaluation.evaluate.CPU_CHUNK", 11)
     volume = make_volume()
     field = NeuralField(FieldConfig(hidden=8, coordinate=coordinate, beta=10), channels=4).double()
     # No lattice point lies half-way between cells, where the cell coordinate jumps.

@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from ponder_render.linear import has_onednn, product, weight_gradient
+from ponder_render.evaluation.linear import has_onednn, product, weight_gradient
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(5, 3), (70, 64)], ids=["small", "large"])
@@ -34,7 +34,7 @@ def test_no_gradient_flows() -> None:
 def test_without_onednn_torch_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight = torch.randn(4, 5), torch.randn(3, 5)
     expected = product(x, weight)
-    monkeypatch.setattr("ponder_render.linear.has_onednn", lambda: False)
+    monkeypatch.setattr("ponder_render.evaluation.linear.has_onednn", lambda: False)
     torch.testing.assert_close(product(x, weight), expected)
     assert isinstance(has_onednn(), bool)
 

@@ -18,7 +18,7 @@ from ponder_render import (
     VolumeRenderer,
     extract_mesh,
 )
-from ponder_render.lattice import lattice_over
+from ponder_render.mesh.lattice import lattice_over
 from ponder_render.optional import load_skimage_measure, load_trimesh
 
 pytest.importorskip("skimage", reason="not installed: it comes with the extra mesh")

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from ponder_render.mlp import HeadMlp, SmoothMlp
+from ponder_render.field.mlp import HeadMlp, SmoothMlp
 from torch import Tensor
 
 

@@ -9,9 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ponder_render import Bounds, FeatureVolume, Occupancy, RayBundle, find_occupancy, intersect
-from ponder_render import occupancy as occupancy_module
 from ponder_render.nerfacc_backend import load_nerfacc_cuda
-from ponder_render.occupancy import occupied_samples, occupied_steps, occupied_steps_nerfacc, occupied_strata
+from ponder_render.volume import occupancy as occupancy_module
+from ponder_render.volume.occupancy import (
+    occupied_samples,
+    occupied_steps,
+    occupied_steps_nerfacc,
+    occupied_strata,
+)
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from ponder_render import Corners, FeatureVolume, find_corners, interpolate, spatial_gradient
-from ponder_render.corners import Border, join_corners
-from ponder_render.query import interpolate_reference, spatial_gradient_reference
-from ponder_render.scatter import scatter_rows
+from ponder_render.volume.corners import Border, join_corners
+from ponder_render.volume.query import interpolate_reference, spatial_gradient_reference
+from ponder_render.volume.scatter import scatter_rows
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]
@@ -117,7 +117,7 @@ def test_chunks_of_jacobians_do_not_show(make_volume: MakeVolume, monkeypatch: p
     corners = find_corners(*positions(volume), volume)
     direction = torch.randn(40, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     whole = spatial_gradient(volume.table, corners, direction)
-    monkeypatch.setattr("ponder_render.query.CHUNK", 7)
+    monkeypatch.setattr("ponder_render.volume.query.CHUNK", 7)
     torch.testing.assert_close(spatial_gradient(volume.table, corners, direction), whole)
 
 

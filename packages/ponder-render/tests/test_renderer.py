@@ -19,7 +19,7 @@ from ponder_render import (
     VolumeRenderer,
     rendering_losses,
 )
-from ponder_render.sampling import importance_distances
+from ponder_render.sampling.distances import importance_distances
 from torch import Tensor
 
 MakeVolume = Callable[..., FeatureVolume]

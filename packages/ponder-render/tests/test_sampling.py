@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ponder_render import SamplerConfig
 from ponder_render.bounds import RaySpan
-from ponder_render.sampling import (
+from ponder_render.sampling.distances import (
     depth_guided_distances,
     importance_distances,
     intervals,

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from ponder_render import Bounds, FeatureVolume, densify, find_corners, interpolate, to_table
-from ponder_render.volume import Reduction
+from ponder_render.volume.feature_volume import Reduction
 from torch import Tensor
 
 SHAPE = (4, 3, 2)

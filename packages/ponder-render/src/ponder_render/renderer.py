@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from ponder_render.bounds import RaySpan, intersect, scene_bounds
 from ponder_render.compositing import accumulate, render_weights
-from ponder_render.corners import Border
-from ponder_render.dense import DenseNetConfig, build_dense_net
 from ponder_render.density import DensityConfig, NeusConfig, build_density
-from ponder_render.evaluation import FlatValues, evaluate_field
-from ponder_render.field import FieldConfig, NeuralField
-from ponder_render.initialisation import initialise_rectified
-from ponder_render.occupancy import Occupancy, find_occupancy
+from ponder_render.evaluation.evaluate import FlatValues, evaluate_field
+from ponder_render.field.initialisation import initialise_rectified
+from ponder_render.field.neural_field import FieldConfig, NeuralField
 from ponder_render.rays import RayBundle, Rendered
-from ponder_render.sample_rounds import DrawnSamples, SampleRounds
-from ponder_render.sampling import SamplerConfig
-from ponder_render.volume import FeatureVolume, densify, to_table
+from ponder_render.sampling.distances import SamplerConfig
+from ponder_render.sampling.rounds import DrawnSamples, SampleRounds
+from ponder_render.volume.corners import Border
+from ponder_render.volume.dense import DenseNetConfig, build_dense_net
+from ponder_render.volume.feature_volume import FeatureVolume, densify, to_table
+from ponder_render.volume.occupancy import Occupancy, find_occupancy
 
 DistanceForm = Literal["sum", "normalized", "far"]
 Precision = Literal["full", "bfloat16", "float16"]

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ponder_render.corners import Border, Corners, cell_coordinates, find_corners, join_corners
-from ponder_render.field import Coordinate
-from ponder_render.query import gather
+from ponder_render.field.neural_field import Coordinate
 from ponder_render.rays import RayBundle
-from ponder_render.volume import FeatureVolume
+from ponder_render.volume.corners import Border, Corners, cell_coordinates, find_corners, join_corners
+from ponder_render.volume.feature_volume import FeatureVolume
+from ponder_render.volume.query import gather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ponder_render.folding import FoldedHead, JointLayer
-from ponder_render.linear import product, weight_gradient
+from ponder_render.evaluation.folding import FoldedHead, JointLayer
+from ponder_render.evaluation.linear import product, weight_gradient
 
 Blocks = list[Float[Tensor, "samples _"]]
 """``[p, f]``, ``a`` (where it is read), ``n`` and, for colour, ``d``."""

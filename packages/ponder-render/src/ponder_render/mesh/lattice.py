@@ -11,13 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ponder_render.bounds import Bounds
-from ponder_render.corners import Border
-from ponder_render.evaluation import default_chunk
-from ponder_render.field import NeuralField
-from ponder_render.folding import FoldedField, fold
-from ponder_render.geometry_pass import sdf_forward
-from ponder_render.occupancy import Occupancy
-from ponder_render.volume import FeatureVolume
+from ponder_render.evaluation.evaluate import default_chunk
+from ponder_render.evaluation.folding import FoldedField, fold
+from ponder_render.evaluation.geometry_pass import sdf_forward
+from ponder_render.field.neural_field import NeuralField
+from ponder_render.volume.corners import Border
+from ponder_render.volume.feature_volume import FeatureVolume
+from ponder_render.volume.occupancy import Occupancy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_render.corners import Corners
-from ponder_render.scatter import scatter_rows
+from ponder_render.volume.corners import Corners
+from ponder_render.volume.scatter import scatter_rows
 
 CHUNK = 4096
 """Samples whose Jacobians are stored at once."""

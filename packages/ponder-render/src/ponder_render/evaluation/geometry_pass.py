@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ponder_render.folding import FoldedField
-from ponder_render.linear import product, weight_gradient
+from ponder_render.evaluation.folding import FoldedField
+from ponder_render.evaluation.linear import product, weight_gradient
 
 Activations = list[Tensor]
 """``a_1`` to ``a_L`` of some samples, ``(samples, width)`` each."""

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ponder_render.volume import FeatureVolume
+from ponder_render.volume.feature_volume import FeatureVolume
 
 Border = Literal["clamp", "zeros"]
 """Beyond the outermost cell centres: ``clamp`` continues their values, ``zeros`` fades to 0 over one cell."""

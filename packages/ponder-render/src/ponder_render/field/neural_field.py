@@ -14,8 +14,8 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from ponder_render.initialisation import initialise_free_space, initialise_sphere
-from ponder_render.mlp import HeadMlp, SmoothMlp
+from ponder_render.field.initialisation import initialise_free_space, initialise_sphere
+from ponder_render.field.mlp import HeadMlp, SmoothMlp
 
 Coordinate = Literal["box", "cell", "none"]
 Initialisation = Literal["free_space", "sphere", "room"]

@@ -12,11 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ponder_render.folding import FoldedField
-from ponder_render.geometry_pass import Activations, GeometryPass, geometry_backward, geometry_forward
-from ponder_render.head_pass import Blocks, head_backward, head_forward
-from ponder_render.placement import Placement
-from ponder_render.query import gather, project_jacobian
+from ponder_render.evaluation.folding import FoldedField
+from ponder_render.evaluation.geometry_pass import (
+    Activations,
+    GeometryPass,
+    geometry_backward,
+    geometry_forward,
+)
+from ponder_render.evaluation.head_pass import Blocks, head_backward, head_forward
+from ponder_render.evaluation.placement import Placement
+from ponder_render.volume.query import gather, project_jacobian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

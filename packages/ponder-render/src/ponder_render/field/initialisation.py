@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ponder_render.mlp import SmoothMlp
+from ponder_render.field.mlp import SmoothMlp
 
 PROBES = 4096
 """Points at which an initial SDF is fitted: many more than the widest layer has unknowns."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ponder_render.field import NeuralField
-from ponder_render.mlp import HeadMlp, linear_layers
+from ponder_render.field.mlp import HeadMlp, linear_layers
+from ponder_render.field.neural_field import NeuralField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

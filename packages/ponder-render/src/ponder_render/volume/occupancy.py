@@ -16,7 +16,7 @@ from torch import Tensor
 from ponder_render.bounds import Bounds, RaySpan
 from ponder_render.nerfacc_backend import load_nerfacc_cuda
 from ponder_render.rays import PackedSamples, RayBundle, Samples
-from ponder_render.volume import FeatureVolume
+from ponder_render.volume.feature_volume import FeatureVolume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

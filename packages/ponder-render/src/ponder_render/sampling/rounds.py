@@ -12,16 +12,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ponder_render.bounds import RaySpan
-from ponder_render.corners import Border
-from ponder_render.deferred import SampleRays
 from ponder_render.density import Anchor
-from ponder_render.evaluation import FlatValues, evaluate_sdf_keeping
-from ponder_render.field import NeuralField
-from ponder_render.geometry_pass import Activations
-from ponder_render.occupancy import Occupancy, occupied_strata
-from ponder_render.placement import Placement, join_placements, place, place_packed
+from ponder_render.evaluation.deferred import SampleRays
+from ponder_render.evaluation.evaluate import FlatValues, evaluate_sdf_keeping
+from ponder_render.evaluation.geometry_pass import Activations
+from ponder_render.evaluation.placement import Placement, join_placements, place, place_packed
+from ponder_render.field.neural_field import NeuralField
 from ponder_render.rays import FieldValues, RayBundle, Samples
-from ponder_render.sampling import (
+from ponder_render.sampling.distances import (
     SamplerConfig,
     around_sensed,
     depth_guided_distances,
@@ -32,7 +30,9 @@ from ponder_render.sampling import (
     skipped_between,
     uniform_distances,
 )
-from ponder_render.volume import FeatureVolume
+from ponder_render.volume.corners import Border
+from ponder_render.volume.feature_volume import FeatureVolume
+from ponder_render.volume.occupancy import Occupancy, occupied_strata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

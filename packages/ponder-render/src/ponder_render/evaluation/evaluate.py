@@ -13,16 +13,22 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_render.chunk_pass import ChunkPass, chunk_backward, chunk_forward, field_inputs, shorten
-from ponder_render.chunk_threads import in_order
-from ponder_render.deferred import DeferredSemantics, PlainSemantics, SampleRays, SemanticSamples
-from ponder_render.evaluation_plan import EvaluationPlan, Piece
-from ponder_render.field import NeuralField
-from ponder_render.folding import fold, fold_semantic_output
-from ponder_render.geometry_pass import Activations, sdf_forward
-from ponder_render.placement import Placement
-from ponder_render.query import interpolate_reference, spatial_gradient_reference
-from ponder_render.scatter import RowSums, row_sums
+from ponder_render.evaluation.chunk_pass import (
+    ChunkPass,
+    chunk_backward,
+    chunk_forward,
+    field_inputs,
+    shorten,
+)
+from ponder_render.evaluation.chunk_threads import in_order
+from ponder_render.evaluation.deferred import DeferredSemantics, PlainSemantics, SampleRays, SemanticSamples
+from ponder_render.evaluation.folding import fold, fold_semantic_output
+from ponder_render.evaluation.geometry_pass import Activations, sdf_forward
+from ponder_render.evaluation.placement import Placement
+from ponder_render.evaluation.plan import EvaluationPlan, Piece
+from ponder_render.field.neural_field import NeuralField
+from ponder_render.volume.query import interpolate_reference, spatial_gradient_reference
+from ponder_render.volume.scatter import RowSums, row_sums
 
 CPU_CHUNK = 8192
 """Most samples at once on a CPU: enough for two threads to share."""

@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ponder_render.evaluation import FlatValues, evaluate_field
-from ponder_render.lattice import lattice_over, sdf_planes
-from ponder_render.marching import march
-from ponder_render.occupancy import find_occupancy
+from ponder_render.evaluation.evaluate import FlatValues, evaluate_field
+from ponder_render.evaluation.placement import place_positions
+from ponder_render.mesh.lattice import lattice_over, sdf_planes
+from ponder_render.mesh.marching import march
 from ponder_render.optional import load_trimesh
-from ponder_render.placement import place_positions
 from ponder_render.renderer import VolumeRenderer
-from ponder_render.volume import FeatureVolume
+from ponder_render.volume.feature_volume import FeatureVolume
+from ponder_render.volume.occupancy import find_occupancy
 
 SLAB = 1 << 24
 """Lattice points marched through at once: 64 MiB of them."""

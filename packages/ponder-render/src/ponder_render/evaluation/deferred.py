@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ponder_render.folding import JointLayer
+from ponder_render.evaluation.folding import JointLayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

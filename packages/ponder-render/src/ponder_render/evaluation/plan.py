@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from ponder_render.chunk_pass import ChunkPass, ChunkSeeds
-from ponder_render.deferred import SampleRays
-from ponder_render.folding import FoldedField
-from ponder_render.geometry_pass import Activations
-from ponder_render.placement import Placement
-from ponder_render.query import gather
+from ponder_render.evaluation.chunk_pass import ChunkPass, ChunkSeeds
+from ponder_render.evaluation.deferred import SampleRays
+from ponder_render.evaluation.folding import FoldedField
+from ponder_render.evaluation.geometry_pass import Activations
+from ponder_render.evaluation.placement import Placement
+from ponder_render.volume.query import gather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

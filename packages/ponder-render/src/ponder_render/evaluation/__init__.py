@@ -1,0 +1,1 @@
+"""The field at many samples, forward and backward by hand, in bounded memory."""
