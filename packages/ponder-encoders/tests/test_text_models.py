@@ -93,6 +93,10 @@ def save_torchscript(model: nn.Module, path: Path) -> None:
         torch.jit.save(torch.jit.script(root), path)
 
 
+# open_clip opens such archives by torch.load, which says that it hands them on to torch.jit.load.
+@pytest.mark.filterwarnings(
+    "ignore:'torch.load' received a zip file that looks like a TorchScript:UserWarning"
+)
 @pytest.mark.parametrize(
     ("save", "name"),
     [(save_weights, "a.pt"), (save_safetensors, "a.safetensors"), (save_torchscript, "b.pt")],
