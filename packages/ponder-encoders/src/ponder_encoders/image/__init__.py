@@ -1,0 +1,1 @@
+"""Images to features, and features of images to volumes (Eq. 10)."""
