@@ -47,7 +47,8 @@ class Size:
 
 
 SIZES = {
-    # As published for ScanNet: linear heads, 512 channels of text embeddings.
+    # As published for ScanNet: the SDF network reads one half of the volume's channels and the linear heads the other,
+    # none reads a position, and semantics are 512 channels of text embeddings.
     "indoor": Size(
         rays=1280,
         shape=(128, 128, 32),
@@ -60,8 +61,10 @@ SIZES = {
             sdf_layers=1,
             color_layers=0,
             geometry_channels=64,
+            appearance_channels=64,
             semantic_layers=0,
             semantic_channels=512,
+            coordinate="none",
         ),
         sampler=SamplerConfig(uniform=96, importance=36),
     ),
@@ -101,6 +104,11 @@ class Problem:
     losses: RenderingLossConfig
     class_table: Tensor | None
 
+    def tables(self) -> list[Tensor]:
+        """Of the volume: what all networks read, or the SDF network alone and then the heads."""
+        volume = self.volume
+        return [volume.table] if volume.appearance is None else [volume.table, volume.appearance]
+
     def parameters(self) -> list[Tensor]:
         """Of the field and the density."""
         return [*self.renderer.field.parameters(), *self.renderer.density.parameters()]
@@ -126,11 +134,11 @@ class Problem:
         """The same in float64; the renderer is converted in place."""
         volume, rays, targets = self.volume, self.rays, self.targets
         bounds = Bounds(lower=volume.bounds.lower.double(), upper=volume.bounds.upper.double())
-        table = volume.table.detach().double().requires_grad_()
+        table, *apart = [table.detach().double().requires_grad_() for table in self.tables()]
         return replace(
             self,
             renderer=self.renderer.double(),
-            volume=replace(volume, table=table, bounds=bounds),
+            volume=replace(volume, table=table, appearance=apart[0] if apart else None, bounds=bounds),
             rays=replace(rays, origin=rays.origin.double(), direction=rays.direction.double()),
             targets=replace(targets, color=targets.color.double(), distance=targets.distance.double()),
             class_table=None if self.class_table is None else self.class_table.double(),
@@ -217,19 +225,25 @@ class Scene:
         for reach in reversed(range(REACH)):
             within = F.max_pool3d(near[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0] > 0
             feature[:, 0][within] = cell * (reach - 0.5)
-        table = to_table(feature).requires_grad_()
-        return FeatureVolume(table=table, shape=size.shape, bounds=self.bounds, count=pooled.count)
+        apart = size.field.appearance_channels
+        shared = size.channels - apart
+        return FeatureVolume(
+            table=to_table(feature[:, :shared]).requires_grad_(),
+            shape=size.shape,
+            bounds=self.bounds,
+            count=pooled.count,
+            appearance=to_table(feature[:, shared:]).requires_grad_() if apart else None,
+        )
 
 
 def pass_distance_on(field: NeuralField) -> None:
     """Let the SDF be the first feature, give or take what the random units add."""
     net, column, shift = field.geometry_net, field.coordinates, 2.0
     with torch.no_grad():
-        for layer in linear_layers(net.hidden):
+        for number, layer in enumerate(linear_layers(net.hidden)):
             layer.weight[0] = 0
-            layer.weight[0, column] = 1
-            layer.bias[0] = shift if column else 0
-            column = 0
+            layer.weight[0, 0 if number else column] = 1
+            layer.bias[0] = 0 if number else shift
         net.output.weight[0] *= 0.2
         net.output.weight[0, 0] = 1
         net.output.bias[0] = -shift

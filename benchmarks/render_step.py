@@ -43,12 +43,13 @@ class Textbook:
         self.problem = problem
         volume = problem.volume
         self.shape, self.bounds = volume.shape, volume.bounds
-        self.channels_first = volume.table.detach().t().contiguous().requires_grad_()
+        self.channels_first = torch.cat(problem.tables(), dim=1).detach().t().contiguous().requires_grad_()
 
     def step(self) -> tuple[float, list[Tensor]]:
         """Loss and gradients of the volume and all parameters."""
-        loss, grads = backward(self.render(), self.problem, self.channels_first)
-        return loss, [grads[0].t(), *grads[1:]]
+        loss, grads = backward(self.render(), self.problem, [self.channels_first])
+        channels = [table.shape[1] for table in self.problem.tables()]
+        return loss, [*grads[0].t().split(channels, dim=1), *grads[1:]]
 
     def query(self, position: Tensor) -> Tensor:
         sides = torch.tensor(self.shape)
@@ -65,6 +66,8 @@ class Textbook:
         return feature.t()
 
     def coordinate(self, position: Tensor) -> Tensor:
+        if self.problem.renderer.field.config.coordinate == "none":
+            return position[:, :0]
         return 2 * (position - self.bounds.lower) / self.bounds.size - 1
 
     def smooth(self, net: SmoothMlp, x: Tensor) -> Tensor:
@@ -81,7 +84,8 @@ class Textbook:
     def sdf(self, distance: Tensor) -> Tensor:
         position = self.positions(distance)
         field = self.problem.renderer.field
-        x = torch.cat([self.coordinate(position), self.query(position)], dim=1)
+        feature = self.query(position)[:, : field.sdf_channels]
+        x = torch.cat([self.coordinate(position), feature], dim=1)
         return self.smooth(field.geometry_net, x)[:, 0].view_as(distance)
 
     def render(self) -> Rendered:
@@ -113,16 +117,17 @@ class Textbook:
         field = self.problem.renderer.field
         position = self.positions(distance).requires_grad_()
         feature, p = self.query(position), self.coordinate(position)
-        out = self.smooth(field.geometry_net, torch.cat([p, feature], dim=1))
+        out = self.smooth(field.geometry_net, torch.cat([p, feature[:, : field.sdf_channels]], dim=1))
         (gradient,) = torch.autograd.grad(out[:, 0].sum(), position, create_graph=True)
         normal = gradient * gradient.square().sum(dim=1, keepdim=True).clamp(min=1).rsqrt()
         direction = self.problem.rays.direction[:, None].expand(-1, distance.shape[1], -1).reshape(-1, 3)
         hidden, (rays, samples) = out[:, 1:], distance.shape
+        seen = feature[:, -(field.config.appearance_channels or feature.shape[1]) :]
         assert isinstance(field.color_head, HeadMlp)
-        color = field.color_head(torch.cat([p, feature, direction, normal, hidden], dim=1)).sigmoid()
+        color = field.color_head(torch.cat([p, seen, direction, normal, hidden], dim=1)).sigmoid()
         semantic = None
         if field.semantic_head is not None:
-            semantic = field.semantic_head(torch.cat([p, feature, normal, hidden], dim=1))
+            semantic = field.semantic_head(torch.cat([p, seen, normal, hidden], dim=1))
             semantic = semantic.view(rays, samples, -1)
         values = FieldValues(
             sdf=out[:, 0].view(rays, samples),
@@ -132,15 +137,15 @@ class Textbook:
         return values, semantic
 
 
-def backward(rendered: Rendered, problem: Problem, table: Tensor) -> tuple[float, list[Tensor]]:
+def backward(rendered: Rendered, problem: Problem, tables: list[Tensor]) -> tuple[float, list[Tensor]]:
     """Loss and gradients of the volume and all parameters."""
     losses = rendering_losses(rendered, problem.targets, problem.losses, problem.class_table)
-    return losses.total.item(), list(torch.autograd.grad(losses.total, [table, *problem.parameters()]))
+    return losses.total.item(), list(torch.autograd.grad(losses.total, [*tables, *problem.parameters()]))
 
 
 def our_step(problem: Problem) -> tuple[float, list[Tensor]]:
     """``Textbook.step`` by this repository's renderer."""
-    return backward(problem.renderer(problem.volume, problem.rays), problem, problem.volume.table)
+    return backward(problem.renderer(problem.volume, problem.rays), problem, problem.tables())
 
 
 def make_step(size: Size, variant: str) -> Callable[[], tuple[float, list[Tensor]]]:

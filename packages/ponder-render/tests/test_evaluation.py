@@ -30,7 +30,27 @@ CONFIGS = {
         sdf_layers=1,
         color_layers=0,
         geometry_channels=4,
+        appearance_channels=3,
         semantic_channels=12,
+        semantic_layers=0,
+        coordinate="none",
+        beta=10,
+    ),
+    "channels apart": FieldConfig(
+        hidden=6,
+        color_layers=1,
+        geometry_channels=2,
+        appearance_channels=2,
+        semantic_channels=3,
+        semantic_layers=1,
+        beta=10,
+    ),
+    "channels apart, linear heads": FieldConfig(
+        hidden=6,
+        color_layers=0,
+        geometry_channels=0,
+        appearance_channels=2,
+        semantic_channels=3,
         semantic_layers=0,
         beta=10,
     ),
@@ -56,7 +76,17 @@ CONFIGS = {
 @pytest.fixture(params=CONFIGS.values(), ids=list(CONFIGS))
 def field(request: pytest.FixtureRequest) -> NeuralField:
     torch.manual_seed(0)
-    return NeuralField(request.param, channels=4).double()
+    return NeuralField(request.param, channels=4 + request.param.appearance_channels).double()
+
+
+@pytest.fixture
+def appearance(field: NeuralField, volume: FeatureVolume) -> Tensor | None:
+    """Values of the channels that the heads have to themselves."""
+    if not field.config.appearance_channels:
+        return None
+    shape = volume.table.shape[0], field.config.appearance_channels
+    generator = torch.Generator().manual_seed(7)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
 
 
 @pytest.fixture
@@ -102,14 +132,21 @@ def gradients(outputs: list[Tensor], inputs: list[Tensor]) -> tuple[Tensor, ...]
 @pytest.mark.parametrize("recompute", [False, True], ids=["keep", "recompute"])
 @pytest.mark.parametrize("chunk", [4, 1000])
 def test_fast_and_plain_agree_in_values_and_gradients(
-    field: NeuralField, volume: FeatureVolume, rays: RayBundle, chunk: int, recompute: bool, border: Border
+    field: NeuralField,
+    volume: FeatureVolume,
+    appearance: Tensor | None,
+    rays: RayBundle,
+    chunk: int,
+    recompute: bool,
+    border: Border,
 ) -> None:
     placement = place_samples(field, volume, rays, border)
     along, weights = shuffled_rays(placement, rays)
     table = volume.table.requires_grad_()
-    inputs = [table, weights, *field.parameters()]
-    plain = columns(evaluate_field_reference(field, table, placement, along), weights)
-    fast = columns(evaluate_field(field, table, placement, chunk, recompute, along), weights)
+    inputs = [table, *([] if appearance is None else [appearance]), weights, *field.parameters()]
+    plain = columns(evaluate_field_reference(field, table, placement, along, appearance), weights)
+    found = evaluate_field(field, table, placement, chunk, recompute, along, appearance=appearance)
+    fast = columns(found, weights)
     for a, b in zip(fast, plain, strict=True):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
     for a, b in zip(gradients(fast, inputs), gradients(plain, inputs), strict=True):
@@ -117,15 +154,15 @@ def test_fast_and_plain_agree_in_values_and_gradients(
 
 
 def test_each_output_alone_gives_the_plain_gradients(
-    field: NeuralField, volume: FeatureVolume, rays: RayBundle
+    field: NeuralField, volume: FeatureVolume, appearance: Tensor | None, rays: RayBundle
 ) -> None:
     """Losses that leave some of the outputs out, also in turns on one graph."""
     placement = place_samples(field, volume, rays)
     along, weights = shuffled_rays(placement, rays)
     table = volume.table.requires_grad_()
-    inputs = [table, weights, *field.parameters()]
-    plain = columns(evaluate_field_reference(field, table, placement, along), weights)
-    fast = columns(evaluate_field(field, table, placement, rays=along), weights)
+    inputs = [table, *([] if appearance is None else [appearance]), weights, *field.parameters()]
+    plain = columns(evaluate_field_reference(field, table, placement, along, appearance), weights)
+    fast = columns(evaluate_field(field, table, placement, rays=along, appearance=appearance), weights)
     for a, b in zip(fast, plain, strict=True):
         for found, expected in zip(
             *(
@@ -139,23 +176,28 @@ def test_each_output_alone_gives_the_plain_gradients(
             torch.testing.assert_close(found, expected, atol=1e-11, rtol=1e-9)
 
 
-def test_semantics_are_summed_once(volume: FeatureVolume, rays: RayBundle) -> None:
-    field = NeuralField(CONFIGS["published indoor"], channels=4).double()
-    placement = place_samples(field, volume, rays)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_semantics_are_summed_once(make_volume: MakeVolume, make_rays: MakeRays, dtype: torch.dtype) -> None:
+    volume = make_volume(dtype=dtype)
+    field = NeuralField(CONFIGS["features only"], channels=4).to(dtype)
+    placement = place(volume, make_rays(volume, 6), torch.rand(6, 5, dtype=dtype), "none")
     semantic = evaluate_field(field, volume.table, placement).semantic
     assert semantic is not None
-    one_by_one = semantic.composite(torch.ones(len(placement), dtype=torch.float64))
+    one_by_one = semantic.composite(torch.ones(len(placement), dtype=dtype))
     plain = evaluate_field_reference(field, volume.table, placement).semantic
     assert isinstance(plain, PlainSemantics)
     torch.testing.assert_close(one_by_one, plain.values)
     with pytest.raises(ValueError, match="composited once"):
-        semantic.composite(torch.ones(len(placement), dtype=torch.float64))
+        semantic.composite(torch.ones(len(placement), dtype=dtype))
 
 
-def test_no_samples_at_all(field: NeuralField, volume: FeatureVolume, rays: RayBundle) -> None:
+def test_no_samples_at_all(
+    field: NeuralField, volume: FeatureVolume, appearance: Tensor | None, rays: RayBundle
+) -> None:
     placement = place_samples(field, volume, rays).slice(0, 0)
     along = SampleRays(index=torch.zeros(0, dtype=torch.long), count=2)
-    outputs = columns(evaluate_field(field, volume.table.requires_grad_(), placement, rays=along))
+    table = volume.table.requires_grad_()
+    outputs = columns(evaluate_field(field, table, placement, rays=along, appearance=appearance))
     assert all(output.shape[0] == 0 for output in outputs[:2])
     grads = torch.autograd.grad(
         torch.stack([v.sum() for v in outputs]).sum(), list(field.parameters()), allow_unused=True
@@ -164,13 +206,12 @@ def test_no_samples_at_all(field: NeuralField, volume: FeatureVolume, rays: RayB
 
 
 def test_the_normal_agrees_with_finite_differences(
-    field: NeuralField, volume: FeatureVolume, rays: RayBundle
+    field: NeuralField, volume: FeatureVolume, appearance: Tensor | None, rays: RayBundle
 ) -> None:
     """World units, anisotropic boxes and cells, whatever coordinate the field reads."""
     distance = torch.rand(len(rays), 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    found = evaluate_field(
-        field, volume.table, place(volume, rays, distance, field.config.coordinate)
-    ).gradient
+    placement = place(volume, rays, distance, field.config.coordinate)
+    found = evaluate_field(field, volume.table, placement, appearance=appearance).gradient
     step = 1e-6
     for axis in range(3):
         sides = []
@@ -202,10 +243,10 @@ def test_gradcheck_of_the_whole_evaluation(make_volume: MakeVolume, make_rays: M
 
 
 def test_the_sdf_alone_is_that_of_the_full_evaluation(
-    field: NeuralField, volume: FeatureVolume, rays: RayBundle
+    field: NeuralField, volume: FeatureVolume, appearance: Tensor | None, rays: RayBundle
 ) -> None:
     placement = place_samples(field, volume, rays)
-    full = evaluate_field(field, volume.table, placement).sdf
+    full = evaluate_field(field, volume.table, placement, appearance=appearance).sdf
     torch.testing.assert_close(evaluate_sdf(field, placement, chunk=8), full)
 
 
@@ -246,3 +287,18 @@ def test_before_training_there_is_a_little_free_space_and_gradients_live(make_vo
     for parameter in field.geometry_net.hidden.parameters():
         assert parameter.grad is not None
         assert bool(parameter.grad.any())
+
+
+def test_channels_of_the_heads_alone_must_be_given(volume: FeatureVolume, rays: RayBundle) -> None:
+    field = NeuralField(CONFIGS["channels apart"], channels=6).double()
+    with pytest.raises(
+        ValueError, match="the field's heads read 2 channels of their own but appearance has 0"
+    ):
+        evaluate_field(field, volume.table, place_samples(field, volume, rays))
+
+
+def test_heads_cannot_have_all_channels() -> None:
+    with pytest.raises(ValueError, match="appearance_channels = 2 of a volume of 2 channels leaves none"):
+        NeuralField(CONFIGS["channels apart"], channels=2)
+    with pytest.raises(ValueError, match="need sdf_layers >= 1"):
+        FieldConfig(sdf_layers=0, appearance_channels=2)

@@ -227,8 +227,30 @@ def test_projecting_points_is_a_convolution_of_the_pooled_volume() -> None:
 
 def test_a_volume_of_other_channels_is_an_error(make_volume: MakeVolume, make_rays: MakeRays) -> None:
     volume = make_volume(channels=7)
-    with pytest.raises(ValueError, match="the volume has 7 channels but the field reads 4"):
+    with pytest.raises(ValueError, match="the volume has 7 channels and 0 for the heads alone, but"):
         make_renderer()(volume, make_rays(volume, 3))
+
+
+def test_the_heads_channels_are_the_last_of_the_volume(make_rays: MakeRays) -> None:
+    """One dense network makes both, and its gradients come from both."""
+    generator = torch.Generator().manual_seed(0)
+    coord = torch.rand(200, 3, generator=generator, dtype=torch.float64) * 4
+    features = torch.randn(200, 4, generator=generator, dtype=torch.float64)
+    offsets, corners = torch.tensor([200]), coord.aminmax(dim=0)
+    arguments = features, coord, offsets, corners.min[None], corners.max[None]
+    dense = DenseNetConfig(kind="conv", channels=8, projected_channels=None)
+    together = make_renderer(dense=dense)
+    apart = make_renderer(dense=dense, field=FieldConfig(hidden=8, appearance_channels=3))
+    apart.dense.load_state_dict(together.dense.state_dict())
+    apart.project.load_state_dict(together.project.state_dict())
+    whole, halves = together.build_volume(*arguments), apart.build_volume(*arguments)
+    assert halves.appearance is not None
+    assert torch.equal(torch.cat([halves.table, halves.appearance], dim=1), whole.table)
+    rendered = apart(halves, make_rays(halves, 10))
+    assert rendered.color is not None
+    (grad,) = torch.autograd.grad(rendered.color.sum(), next(apart.dense.parameters()))
+    assert grad[:5].any()
+    assert grad[5:].any()
 
 
 def test_groups_that_do_not_divide_are_an_error() -> None:

@@ -124,8 +124,14 @@ class VolumeRenderer(nn.Module):
             projected = self.project(features.to(self.dtype))
             pooled = densify(projected, coord, offsets, bounds, config.volume_shape)
             volume = self.dense(pooled.features)
+        apart = config.field.appearance_channels
+        shared = volume.shape[1] - apart
         built = FeatureVolume(
-            table=to_table(volume), shape=config.volume_shape, bounds=bounds, count=pooled.count
+            table=to_table(volume[:, :shared]),
+            shape=config.volume_shape,
+            bounds=bounds,
+            count=pooled.count,
+            appearance=to_table(volume[:, shared:]) if apart else None,
         )
         return built if config.volume_precision == "full" else built.to_dtype(HALVES[config.volume_precision])
 
@@ -203,6 +209,7 @@ class VolumeRenderer(nn.Module):
                 recompute=self.config.recompute,
                 rays=drawn.rays(),
                 activations=drawn.activations,
+                appearance=volume.appearance,
             )
             return self._composite(rays, span, drawn, flat, progress)
 
@@ -211,10 +218,12 @@ class VolumeRenderer(nn.Module):
         return None if dilation is None else find_occupancy(volume, dilation)
 
     def _check_volume(self, volume: FeatureVolume) -> None:
-        if volume.table.shape[1] != self.config.dense.channels:
+        apart = 0 if volume.appearance is None else volume.appearance.shape[1]
+        reads = self.field.sdf_channels, self.config.field.appearance_channels
+        if (volume.table.shape[1], apart) != reads:
             raise ValueError(
-                f"the volume has {volume.table.shape[1]} channels but the field reads "
-                f"{self.config.dense.channels}; build it with this renderer's build_volume"
+                f"the volume has {volume.table.shape[1]} channels and {apart} for the heads alone, but the field "
+                f"reads {reads[0]} and {reads[1]}; build it with this renderer's build_volume"
             )
 
     def _composite(

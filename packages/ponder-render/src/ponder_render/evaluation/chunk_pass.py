@@ -33,12 +33,22 @@ class ChunkPass:
         normal: d sdf / d position, before it is shortened.
         color: outputs of the colour head's layers, the last through the sigmoid.
         semantic: outputs of the semantic head's hidden layers, all rectified.
+        appearance: features of the heads' own; None where they read the SDF network's.
     """
 
     geometry: GeometryPass
     normal: Float[Tensor, "samples 3"]
     color: list[Float[Tensor, "samples _"]]
     semantic: list[Float[Tensor, "samples _"]]
+    appearance: Float[Tensor, "samples appearance_channels"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The volume's values: what the SDF network reads, and what the heads have to themselves (None: the same)."""
+
+    shared: Float[Tensor, "cells channels"]
+    appearance: Float[Tensor, "cells appearance_channels"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +63,18 @@ class ChunkSeeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeShare:
-    """What a chunk leaves for the volume: ``df``, ``s_k`` and ``g``."""
+    """What a chunk leaves for the volume: ``df``, ``s_k`` and ``g``, and ``df`` of the heads' own features."""
 
     feature: Float[Tensor, "samples channels"]
     along: Float[Tensor, "samples 8"]
     direction: Float[Tensor, "samples channels"]
+    appearance: Float[Tensor, "samples appearance_channels"] | None
 
 
 def chunk_forward(
     folded: FoldedField,
     part: Placement,
-    table: Tensor,
+    tables: Tables,
     activations: Activations | None = None,
     normal: Float[Tensor, "samples 3"] | None = None,
 ) -> ChunkPass:
@@ -71,30 +82,34 @@ def chunk_forward(
     inputs = field_inputs(part)
     geometry, gradient = geometry_forward(folded, inputs, activations)
     if normal is None:
-        normal = project_jacobian(table, part.corners, gradient[:, folded.coordinates :])
+        normal = project_jacobian(tables.shared, part.corners, gradient[:, folded.coordinates :])
         if folded.coordinates:
             normal.addcmul_(gradient[:, : folded.coordinates], part.coordinate_scale)
-    blocks = _blocks(folded, inputs, geometry, shorten(normal))
+    appearance = None
+    if tables.appearance is not None:
+        appearance = gather(tables.appearance, part.corners.rows, part.corners.weights)
+    blocks = _blocks(folded, head_inputs(part, inputs, appearance), geometry, shorten(normal))
     color = [] if folded.color is None else head_forward(folded.color, [*blocks, part.direction])
     semantic = [] if folded.semantic is None else head_forward(folded.semantic, blocks)
     if color:
         color[-1].sigmoid_()
     if semantic:
         semantic[-1].relu_()
-    return ChunkPass(geometry=geometry, normal=normal, color=color, semantic=semantic)
+    return ChunkPass(geometry=geometry, normal=normal, color=color, semantic=semantic, appearance=appearance)
 
 
 def chunk_backward(
     folded: FoldedField,
     sums: FoldedField,
     part: Placement,
-    table: Tensor,
+    tables: Tables,
     known: ChunkPass,
     seeds: ChunkSeeds,
 ) -> VolumeShare:
     """Add the parameters' gradients to ``sums`` and return the volume's share."""
     inputs, coordinates = field_inputs(part), folded.coordinates
-    blocks = _blocks(folded, inputs, known.geometry, shorten(known.normal))
+    places = head_inputs(part, inputs, known.appearance)
+    blocks = _blocks(folded, places, known.geometry, shorten(known.normal))
     wanted: Blocks = []
     if folded.color is not None and sums.color is not None and seeds.color is not None:
         shade = known.color[-1]
@@ -110,16 +125,17 @@ def chunk_backward(
     if wanted:
         grad_normal = grad_normal + shorten_backward(known.normal, wanted[-1])
     along = part.corners.along(grad_normal)
-    grad_gradient = gather(table, part.corners.rows, along)
+    grad_gradient = gather(tables.shared, part.corners.rows, along)
     if coordinates:
         grad_gradient = torch.cat([grad_normal * part.coordinate_scale, grad_gradient], dim=1)
     grad_activation = wanted[1] if wanted and folded.activation_block else None
     grad_feature, direction = geometry_backward(
         folded, sums, inputs, known.geometry, seeds.sdf, grad_activation, grad_gradient
     )
-    if wanted:
+    if wanted and known.appearance is None:
         grad_feature.add_(wanted[0])
-    return VolumeShare(feature=grad_feature, along=along, direction=direction)
+    apart = wanted[0] if wanted and known.appearance is not None else None
+    return VolumeShare(feature=grad_feature, along=along, direction=direction, appearance=apart)
 
 
 def field_inputs(part: Placement) -> Float[Tensor, "samples inputs"]:
@@ -127,6 +143,15 @@ def field_inputs(part: Placement) -> Float[Tensor, "samples inputs"]:
     if part.coordinate.shape[1] == 0:
         return part.feature
     return torch.cat([part.coordinate, part.feature], dim=1)
+
+
+def head_inputs(
+    part: Placement, inputs: Float[Tensor, "samples inputs"], appearance: Tensor | None
+) -> Float[Tensor, "samples places"]:
+    """What the heads read in place of ``[p, f]``: the same, or ``p`` and features of their own."""
+    if appearance is None:
+        return inputs
+    return torch.cat([part.coordinate, appearance], dim=1) if part.coordinate.shape[1] else appearance
 
 
 def shorten(normal: Float[Tensor, "samples 3"]) -> Float[Tensor, "samples 3"]:
@@ -146,6 +171,6 @@ def shorten_backward(
     return (grad - normal * radial) * scale
 
 
-def _blocks(folded: FoldedField, inputs: Tensor, geometry: GeometryPass, normal: Tensor) -> Blocks:
+def _blocks(folded: FoldedField, places: Tensor, geometry: GeometryPass, normal: Tensor) -> Blocks:
     activation = geometry.activations[-1:] if folded.activation_block else []
-    return [inputs, *activation, normal]
+    return [places, *activation, normal]

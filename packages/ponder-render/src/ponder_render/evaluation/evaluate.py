@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 
 from ponder_render.evaluation.chunk_pass import (
     ChunkPass,
+    Tables,
+    VolumeShare,
     chunk_backward,
     chunk_forward,
     field_inputs,
@@ -28,7 +30,7 @@ from ponder_render.evaluation.placement import Placement
 from ponder_render.evaluation.plan import EvaluationPlan, Piece
 from ponder_render.field.neural_field import NeuralField
 from ponder_render.volume.query import interpolate_reference, spatial_gradient_reference
-from ponder_render.volume.scatter import RowSums, row_sums
+from ponder_render.volume.scatter import RowSums, sort_rows
 
 CPU_CHUNK = 8192
 """Most samples at once on a CPU: enough for two threads to share."""
@@ -93,8 +95,9 @@ def evaluate_field(
     recompute: bool = False,
     rays: SampleRays | None = None,
     activations: Sequence[Activations] = (),
+    appearance: Float[Tensor, "cells appearance_channels"] | None = None,
 ) -> FlatValues:
-    """Eq. 4, 5 and 9 at each sample. Differentiable once, in ``table`` and the field's parameters.
+    """Eq. 4, 5 and 9 at each sample. Differentiable once, in the tables and the field's parameters.
 
     Args:
         field: the networks.
@@ -104,10 +107,16 @@ def evaluate_field(
         recompute: evaluate each chunk again in the backward pass instead of keeping its activations.
         rays: along which semantics can be summed; None: each sample is a ray of its own.
         activations: of the first samples, by ``evaluate_sdf_keeping`` with the same parameters.
+        appearance: the volume's, where the heads have channels of their own.
+
+    Raises:
+        ValueError: when ``appearance`` is not what the heads read.
     """
+    _check_appearance(field, appearance)
     folded, output = fold(field), fold_semantic_output(field)
     tensors = folded.tensors()
-    trained = torch.is_grad_enabled() and any(t.requires_grad for t in (table, *tensors))
+    read = [table] if appearance is None else [table, appearance]
+    trained = torch.is_grad_enabled() and any(t.requires_grad for t in (*read, *tensors))
     rays = rays or _own_rays(placement)
     plan = EvaluationPlan(
         folded=folded.rebuild(iter([tensor.detach() for tensor in tensors])),
@@ -116,14 +125,15 @@ def evaluate_field(
         chunk=chunk or default_chunk(table),
         keep=trained and not recompute,
         semantic_channels=0 if output is None else sum(weight.shape[1] for weight in output.weights),
+        appearance_channels=field.config.appearance_channels,
         activations=activations,
     )
-    sdf, gradient, *rest = _ChunkedField.apply(plan, table, *tensors)  # pyright: ignore
+    sdf, gradient, *rest = _ChunkedField.apply(plan, table, appearance, *tensors)  # pyright: ignore
     color = rest.pop(0) if folded.color is not None else None
     semantic = None
     if output is not None:
-        *activations, by_sample, by_ray = rest
-        pieces = plan.summed_pieces(activations, shorten(gradient.detach()))
+        *summed, by_sample, by_ray = rest
+        pieces = plan.summed_pieces(summed, shorten(gradient.detach()))
         semantic = DeferredSemantics(pieces=pieces, output=output, rays=rays, carriers=[(by_sample, by_ray)])
     return FlatValues(sdf=sdf, gradient=gradient, color=color, semantic=semantic)
 
@@ -133,6 +143,7 @@ def evaluate_field_reference(
     table: Float[Tensor, "cells channels"],
     placement: Placement,
     rays: SampleRays | None = None,
+    appearance: Float[Tensor, "cells appearance_channels"] | None = None,
 ) -> FlatValues:
     """``evaluate_field`` in plain PyTorch, all samples at once: differentiable any number of times."""
     feature = interpolate_reference(table, placement.corners)
@@ -140,11 +151,21 @@ def evaluate_field_reference(
     gradient = spatial_gradient_reference(table, placement.corners, geometry.feature_gradient)
     if placement.coordinate.shape[1]:
         gradient = gradient + geometry.coordinate_gradient * placement.coordinate_scale
-    look = field.appearance(placement.coordinate, feature, placement.direction, gradient, geometry.hidden)
+    seen = feature if appearance is None else interpolate_reference(appearance, placement.corners)
+    look = field.appearance(placement.coordinate, seen, placement.direction, gradient, geometry.hidden)
     semantic = None
     if look.semantic is not None:
         semantic = PlainSemantics(values=look.semantic, rays=rays or _own_rays(placement))
     return FlatValues(sdf=geometry.sdf, gradient=gradient, color=look.color, semantic=semantic)
+
+
+def _check_appearance(field: NeuralField, appearance: Tensor | None) -> None:
+    given, wanted = 0 if appearance is None else appearance.shape[1], field.config.appearance_channels
+    if given != wanted:
+        raise ValueError(
+            f"the field's heads read {wanted} channels of their own but appearance has {given}; "
+            "pass the volume's appearance"
+        )
 
 
 def _own_rays(placement: Placement) -> SampleRays:
@@ -154,8 +175,10 @@ def _own_rays(placement: Placement) -> SampleRays:
 
 class _ChunkedField(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, plan: EvaluationPlan, table: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        fixed = table.detach()
+    def forward(
+        ctx, plan: EvaluationPlan, table: Tensor, appearance: Tensor | None, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        fixed = Tables(shared=table.detach(), appearance=None if appearance is None else appearance.detach())
 
         def evaluate(piece: Piece) -> ChunkPass:
             return chunk_forward(plan.folded, plan.part(piece), fixed, piece.activations)
@@ -167,7 +190,7 @@ class _ChunkedField(torch.autograd.Function):
             kept.append((Piece(samples=piece.samples), known if plan.keep else None))
         outputs = [torch.cat(column) for column in zip(*rows, strict=True)]
         ctx.plan, ctx.kept = replace(plan, activations=()), kept
-        ctx.save_for_backward(table, outputs[1])
+        ctx.save_for_backward(table, appearance, outputs[1])
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*summed)
         return *outputs, *summed, *plan.carriers()
@@ -175,30 +198,46 @@ class _ChunkedField(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *grads: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
-        table, normal = ctx.saved_tensors
+        table, appearance, normal = ctx.saved_tensors
         plan: EvaluationPlan = ctx.plan
-        seeds = plan.seeds(grads)
-        grad_table = plan.placement.feature.new_zeros(table.shape) if ctx.needs_input_grad[1] else None
+        seeds, tables = plan.seeds(grads), Tables(shared=table, appearance=appearance)
+        like = plan.placement.feature
+        grad_table = like.new_zeros(table.shape) if ctx.needs_input_grad[1] else None
+        grad_appearance = like.new_zeros(appearance.shape) if ctx.needs_input_grad[2] else None
 
-        def differentiate(kept: tuple[Piece, ChunkPass | None]) -> tuple[list[Tensor], RowSums | None]:
+        def differentiate(
+            kept: tuple[Piece, ChunkPass | None],
+        ) -> tuple[list[Tensor], RowSums | None, RowSums | None]:
             piece, known = kept
             part, sums = plan.part(piece), [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
             by_layer = plan.folded.rebuild(iter(sums))
             with torch.autocast(table.device.type, enabled=False):
-                known = known or chunk_forward(plan.folded, part, table, normal=normal[piece.samples])
+                known = known or chunk_forward(plan.folded, part, tables, normal=normal[piece.samples])
                 found = chunk_backward(
-                    plan.folded, by_layer, part, table, known, seeds.of(piece.samples, plan)
+                    plan.folded, by_layer, part, tables, known, seeds.of(piece.samples, plan)
                 )
-            if grad_table is None:
-                return sums, None
-            # dV[corner_k] += w_k df + s_k g
-            terms = [(part.corners.weights, found.feature), (found.along, found.direction)]
-            return sums, row_sums(part.corners.rows, terms)
+            shared, apart = grad_table is not None, grad_appearance is not None
+            return sums, *_volume_sums(part, found, shared=shared, apart=apart)
 
         totals = [torch.zeros_like(tensor) for tensor in plan.folded.tensors()]
-        for sums, rows in in_order(differentiate, ctx.kept, table.device):
+        for sums, *shares in in_order(differentiate, ctx.kept, table.device):
             for total, found in zip(totals, sums, strict=True):
                 total.add_(found)
-            if rows is not None and grad_table is not None:
-                rows.add_to(grad_table)
-        return None, grad_table, *totals
+            for rows, grad in zip(shares, (grad_table, grad_appearance), strict=True):
+                if rows is not None and grad is not None:
+                    rows.add_to(grad)
+        return None, grad_table, grad_appearance, *totals
+
+
+def _volume_sums(
+    part: Placement, found: VolumeShare, *, shared: bool, apart: bool
+) -> tuple[RowSums | None, RowSums | None]:
+    """``dV[corner_k] += w_k df + s_k g``, and for the heads' own channels ``w_k df``: each where it is asked for."""
+    if not (shared or apart):
+        return None, None
+    order, weights = sort_rows(part.corners.rows), part.corners.weights
+    on_shared = order.sums([(weights, found.feature), (found.along, found.direction)]) if shared else None
+    on_apart = None
+    if apart and found.appearance is not None:
+        on_apart = order.sums([(weights, found.appearance)])
+    return on_shared, on_apart

@@ -33,6 +33,7 @@ class EvaluationPlan:
         chunk: most samples in a piece.
         keep: whether what the pieces found is kept for the backward pass.
         semantic_channels: width of what the semantic head's last layer reads; 0: there is no such head.
+        appearance_channels: of the features that the heads have to themselves; 0: there are none.
         activations: known ones of the first samples, piece by piece.
     """
 
@@ -42,6 +43,7 @@ class EvaluationPlan:
     chunk: int
     keep: bool
     semantic_channels: int
+    appearance_channels: int
     activations: Sequence[Activations]
 
     def pieces(self) -> list[Piece]:
@@ -60,24 +62,30 @@ class EvaluationPlan:
         return self.placement.slice(piece.samples.start, piece.samples.stop)
 
     def summed(self, known: ChunkPass) -> list[Float[Tensor, "samples _"]]:
-        """Those activations of a piece that sums of semantics read; none where they read none."""
+        """What sums of semantics read of a piece beside its placement and normals; nothing where there are none."""
         if self.folded.semantic is not None:
             return known.semantic[-1:]
-        return (
-            known.geometry.activations[-1:] if self.semantic_channels and self.folded.activation_block else []
-        )
+        if not self.semantic_channels:
+            return []
+        apart = [] if known.appearance is None else [known.appearance]
+        return [*apart, *(known.geometry.activations[-1:] if self.folded.activation_block else [])]
 
     def summed_pieces(
-        self, activations: Activations, normal: Float[Tensor, "samples 3"]
+        self, summed: Sequence[Tensor], normal: Float[Tensor, "samples 3"]
     ) -> list[list[Tensor]]:
-        """All that sums of semantics read, piece by piece; ``activations`` are the ``summed`` ones of each."""
+        """All that sums of semantics read, piece by piece; ``summed`` is that of every piece in turn."""
         if self.folded.semantic is not None:
-            return [[activation] for activation in activations]
-        pieces = []
-        for number, piece in enumerate(self.pieces()):
-            part, of_piece = self.part(piece), activations[number : number + 1]
-            pieces.append([part.coordinate, part.feature, *of_piece, normal[piece.samples]])
-        return pieces
+            return [[activation] for activation in summed]
+        pieces, of_all = self.pieces(), iter(summed)
+        each = len(summed) // len(pieces)
+        result = []
+        for piece in pieces:
+            part, of_piece = self.part(piece), [next(of_all) for _ in range(each)]
+            # Blocks without columns are left out: embedding_bag has no sums of nothing in float32.
+            coordinate = [part.coordinate] if self.folded.coordinates else []
+            features = [] if self.appearance_channels else [part.feature]
+            result.append([*coordinate, *features, *of_piece, normal[piece.samples]])
+        return result
 
     def carriers(self) -> list[Tensor]:
         """Zeros through which gradients of sums come back (see ``deferred``)."""
@@ -98,7 +106,8 @@ class EvaluationPlan:
         """Gradients of the summed ``f``, ``a`` and ``n`` (or of the head's last activations)."""
         if self.folded.semantic is not None:
             return [by_ray]
-        coordinates, channels = self.folded.coordinates, self.placement.feature.shape[1]
+        coordinates = self.folded.coordinates
+        channels = self.appearance_channels or self.placement.feature.shape[1]
         width = [self.semantic_channels - coordinates - channels - 3] if self.folded.activation_block else []
         _, *blocks = by_ray.split([coordinates, channels, *width, 3], dim=1)
         return [block.contiguous() for block in blocks]

@@ -36,6 +36,12 @@ class FieldConfig(BaseModel):
     )
     semantic_layers: int = Field(default=1, ge=0, description="hidden layers of the semantic head")
     geometry_channels: int = Field(default=15, ge=0, description="width of the geometry feature h")
+    appearance_channels: int = Field(
+        default=0,
+        ge=0,
+        description="of the volume's channels, how many the colour and semantic heads have to themselves: they read "
+        "only these, the SDF network only the others (published indoor: 64 of 128); 0: all networks read all channels",
+    )
     coordinate: Coordinate = Field(
         default="box",
         description="the networks' p: position in the box in [-1, 1], offset from the cell's centre in "
@@ -76,6 +82,15 @@ class FieldConfig(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _channels_apart_need_a_layer_between(self) -> "FieldConfig":
+        if self.appearance_channels and self.geometry_channels and not self.sdf_layers:
+            raise ValueError(
+                f"appearance_channels = {self.appearance_channels} and geometry_channels = {self.geometry_channels} "
+                "need sdf_layers >= 1, not 0: a linear h would hand the heads the SDF's channels after all"
+            )
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
@@ -96,15 +111,28 @@ class Appearance:
 
 
 class NeuralField(nn.Module):
-    """``phi_SDF``, ``phi_RGB`` and ``phi_SEMANTIC`` over features of ``channels``."""
+    """``phi_SDF``, ``phi_RGB`` and ``phi_SEMANTIC`` over a volume of ``channels``.
+
+    Raises:
+        ValueError: when the heads have so many channels to themselves that none is left for the SDF network.
+    """
 
     def __init__(self, config: FieldConfig, channels: int) -> None:
         super().__init__()
         self.config = config
         self.coordinates = 0 if config.coordinate == "none" else 3
-        place, geometry = self.coordinates + channels, config.geometry_channels
-        self.geometry_net = SmoothMlp(place, config.hidden, config.sdf_layers, 1 + geometry, config.beta)
+        self.sdf_channels = channels - config.appearance_channels
+        if self.sdf_channels < 1:
+            raise ValueError(
+                f"appearance_channels = {config.appearance_channels} of a volume of {channels} channels leaves none "
+                "for the SDF network; take fewer, or a volume of more channels"
+            )
+        geometry = config.geometry_channels
+        self.geometry_net = SmoothMlp(
+            self.coordinates + self.sdf_channels, config.hidden, config.sdf_layers, 1 + geometry, config.beta
+        )
         self._initialise_geometry()
+        place = self.coordinates + (config.appearance_channels or channels)
         self.color_head = self.semantic_head = None
         if config.color_layers is not None:
             self.color_head = HeadMlp(place + 6 + geometry, config.hidden, config.color_layers, 3)
@@ -150,7 +178,10 @@ class NeuralField(nn.Module):
         gradient: Float[Tensor, "samples 3"],
         hidden: Float[Tensor, "samples geometry_channels"],
     ) -> Appearance:
-        """Eq. 5 and 9. The heads see the SDF's gradient, shortened to at most unit length."""
+        """Eq. 5 and 9. The heads see the SDF's gradient, shortened to at most unit length.
+
+        ``feature`` is that of the volume's ``appearance`` where the heads have channels of their own.
+        """
         normal = gradient * gradient.square().sum(dim=1, keepdim=True).clamp(min=1).rsqrt()
         color = semantic = None
         if self.color_head is not None:

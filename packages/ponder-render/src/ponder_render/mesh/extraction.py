@@ -136,7 +136,7 @@ def _look(
         placement = place_positions(
             volume, position, direction, where, config.field.coordinate, config.border
         )
-        return evaluate_field(renderer.field, volume.table, placement)
+        return evaluate_field(renderer.field, volume.table, placement, appearance=volume.appearance)
 
     for part in torch.from_numpy(vertices).split(VERTICES):
         position = part.to(like)

@@ -42,37 +42,46 @@ class FeatureVolume:
         shape: cells along x, y and z.
         bounds: the box of each volume, world metres.
         count: input points in each cell.
+        appearance: further channels of the same cells that the heads read instead of ``table``, which then is the SDF
+            network's alone (``FieldConfig.appearance_channels``); None: all networks read ``table``.
 
     Raises:
-        ValueError: when the table is not contiguous, or has another number of rows than the boxes have cells.
+        ValueError: when a table is not contiguous, or has another number of rows than the boxes have cells.
     """
 
     table: Float[Tensor, "cells channels"]
     shape: tuple[int, int, int]
     bounds: Bounds
     count: Int[Tensor, "batch x y z"]
+    appearance: Float[Tensor, "cells appearance_channels"] | None = None
 
     def __post_init__(self) -> None:
+        self._check_table(self.table)
+        if self.appearance is not None:
+            self._check_table(self.appearance)
+
+    def _check_table(self, table: Tensor) -> None:
         x, y, z = self.shape
-        if self.table.shape[0] != len(self.bounds) * x * y * z:
+        if table.shape[0] != len(self.bounds) * x * y * z:
             raise ValueError(
-                f"the table has {self.table.shape[0]} rows but {len(self.bounds)} volumes of {x} x {y} x {z} "
+                f"the table has {table.shape[0]} rows but {len(self.bounds)} volumes of {x} x {y} x {z} "
                 "cells have one each; build it with to_table"
             )
-        if not self.table.is_contiguous():
+        if not table.is_contiguous():
             raise ValueError(
-                f"the table's strides are {self.table.stride()}, and queries would copy all of it every "
+                f"the table's strides are {table.stride()}, and queries would copy all of it every "
                 "time; build it with to_table, or call contiguous()"
             )
 
     @property
     def channels_first(self) -> Float[Tensor, "batch channels x y z"]:
-        """The volumes as convolutions see them (a view)."""
+        """The volumes of ``table`` as convolutions see them (a view)."""
         return self.table.view(len(self.bounds), *self.shape, -1).permute(0, 4, 1, 2, 3)
 
     def to_dtype(self, dtype: torch.dtype) -> "FeatureVolume":
         """The same volumes stored in another precision, such as bfloat16; differentiable. Queries widen it again."""
-        return replace(self, table=self.table.to(dtype))
+        appearance = None if self.appearance is None else self.appearance.to(dtype)
+        return replace(self, table=self.table.to(dtype), appearance=appearance)
 
 
 def to_table(volume: Float[Tensor, "batch channels x y z"]) -> Float[Tensor, "batch*x*y*z channels"]:

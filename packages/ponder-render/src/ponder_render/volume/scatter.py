@@ -23,7 +23,7 @@ def scatter_rows(
 def add_rows(result: Float[Tensor, "cells channels"], rows: Int[Tensor, "samples 8"], terms: Terms) -> None:
     """``scatter_rows``, added to what is in ``result`` already."""
     with torch.no_grad():
-        row_sums(rows, terms).add_to(result)
+        sort_rows(rows).sums(terms).add_to(result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +38,39 @@ class RowSums:
         result.index_add_(0, self.rows, self.values)
 
 
-def row_sums(rows: Int[Tensor, "samples 8"], terms: Terms) -> RowSums:
-    """``scatter_rows``, for the rows that are met.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOrder:
+    """Entries ``(sample, corner)`` sorted by the row they belong to, for any number of scatters.
 
-    Entries are sorted by row and summed run by run (``embedding_bag`` over the sorted order), so that the result is the
-    same in every run.
+    Summing run by run (``embedding_bag`` over the sorted order) gives the same result every time.
+
+    Attributes:
+        rows: those that are met, in rising order.
+        begin: first entry of each.
+        order: the sorted entries, as indices of the flattened ``(samples, 8)``.
     """
+
+    rows: Int[Tensor, " filled"]
+    begin: Int[Tensor, " filled"]
+    order: Int[Tensor, " entries"]
+
+    def sums(self, terms: Terms) -> RowSums:
+        """``scatter_rows``, for the rows that are met."""
+        sample, total = self.order >> 3, None
+        for weights, values in terms:
+            # Selecting by index_select is many times faster than by brackets on a CPU.
+            in_order = weights.reshape(-1).index_select(0, self.order)
+            sums = F.embedding_bag(
+                sample, values.contiguous(), self.begin, per_sample_weights=in_order, mode="sum"
+            )
+            total = sums if total is None else total.add_(sums)
+        assert total is not None, "there is at least one term"
+        return RowSums(rows=self.rows, values=total)
+
+
+def sort_rows(rows: Int[Tensor, "samples 8"]) -> RowOrder:
+    """Sort the entries of ``rows``."""
     # 32-bit keys sort faster; a table never has 2^31 rows, for it would not fit in memory.
     sorted_rows, order = torch.sort(rows.reshape(-1).int(), stable=True)
     filled, counts = torch.unique_consecutive(sorted_rows, return_counts=True)
-    begin = counts.cumsum(0) - counts
-    sample = order >> 3
-    total = None
-    for weights, values in terms:
-        # Selecting by index_select is many times faster than by brackets on a CPU.
-        in_order = weights.reshape(-1).index_select(0, order)
-        sums = F.embedding_bag(sample, values.contiguous(), begin, per_sample_weights=in_order, mode="sum")
-        total = sums if total is None else total.add_(sums)
-    assert total is not None, "there is at least one term"
-    return RowSums(rows=filled.long(), values=total)
+    return RowOrder(rows=filled.long(), begin=counts.cumsum(0) - counts, order=order)
