@@ -165,14 +165,14 @@ def softplus_with_slope(
 ) -> tuple[Float[Tensor, "samples width"], Float[Tensor, "samples width"]]:
     """``log(1 + exp(beta z)) / beta``, written over ``z``, and its derivative ``s = sigmoid(beta z)``.
 
-    ``softplus(z) = relu(z) - log(1 - min(s, 1 - s)) / beta``. Where ``exp(-|beta z|)`` is below the resolution of the
+    ``softplus(z) = relu(z) - log(max(s, 1 - s)) / beta``. Where ``exp(-|beta z|)`` is below the resolution of the
     numbers, it is kept there: processors are many times slower where it, or its square, underflows.
     """
     far = -math.log(torch.finfo(z.dtype).eps) / beta
     slope = z.clamp(-far, far).mul_(beta).sigmoid_()
-    smaller = 1 - slope
-    torch.minimum(slope, smaller, out=smaller)
-    return z.clamp_(min=0).sub_(smaller.neg_().log1p_(), alpha=1 / beta), slope
+    larger = 1 - slope
+    torch.maximum(slope, larger, out=larger)
+    return z.clamp_(min=0).sub_(larger.log_(), alpha=1 / beta), slope
 
 
 def slope_of(activation: Float[Tensor, "samples width"], beta: float) -> Float[Tensor, "samples width"]:

@@ -122,7 +122,7 @@ class NeuralField(nn.Module):
         self.config = config
         self.coordinates = 0 if config.coordinate == "none" else 3
         self.sdf_channels = channels - config.appearance_channels
-        if self.sdf_channels < 1:
+        if config.appearance_channels and self.sdf_channels < 1:
             raise ValueError(
                 f"appearance_channels = {config.appearance_channels} of a volume of {channels} channels leaves none "
                 "for the SDF network; take fewer, or a volume of more channels"
