@@ -84,7 +84,9 @@ def test_features_of_each_condition_are_the_published_ones(
     assert_near(fold_condition(unet, condition)(encoder.batch), outputs, "folded")
 
 
-def test_a_batch_of_two_conditions_gives_each_scene_its_own(encoder: Published, backend: SparseBackend) -> None:
+def test_a_batch_of_two_conditions_gives_each_scene_its_own(
+    encoder: Published, backend: SparseBackend
+) -> None:
     unet = SparseUNet.from_published(encoder.state_dict, backend=backend.name).eval()  # type: ignore[arg-type]
     features = unet(encoder.batch, condition=("S3DIS", "ScanNet"))
     first = int(encoder.batch.offsets[0])
@@ -123,7 +125,9 @@ def test_logits_and_losses_are_the_published_ones(
     assert_near(loss, head.arrays[f"loss/{condition}"], "loss")
 
 
-def test_a_training_step_has_the_published_loss_and_gradients(head: Published, backend: SparseBackend) -> None:
+def test_a_training_step_has_the_published_loss_and_gradients(
+    head: Published, backend: SparseBackend
+) -> None:
     segmenter = segmenter_of(head, backend.name).train()
     logits, labels = segmenter(head.batch, "ScanNet"), head.arrays["segment/ScanNet"]
     loss = F.cross_entropy(logits, labels, ignore_index=-1) + lovasz_softmax(logits, labels)

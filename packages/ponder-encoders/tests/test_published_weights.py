@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from ponder_encoders import PointBatch, SparseUNet
-from ponder_encoders.checkpoints import account_for_names, from_published_layout, our_name
+from ponder_encoders.checkpoints import from_published_layout
+from ponder_encoders.published_names import account_for_names, our_name
 from ponder_encoders.sparse.backend import SparseBackend
 from torch import Tensor
+
 
 class Published(NamedTuple):
     state_dict: dict[str, Tensor]

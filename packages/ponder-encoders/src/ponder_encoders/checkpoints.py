@@ -85,9 +85,7 @@ class PublishedEncoder:
             ),
         ]
         if problems:
-            raise ValueError(
-                f"{len(problems)} names of the published weights do not fit: {_list(problems)}"
-            )
+            raise ValueError(f"{len(problems)} names of the published weights do not fit: {_list(problems)}")
         for name, (published, full) in ours.items():
             value = self.state_dict[full]
             if published == CONTEXT_TABLE:

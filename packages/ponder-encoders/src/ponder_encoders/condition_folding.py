@@ -23,7 +23,8 @@ def fold_condition(network: SparseUNet, condition: str | None) -> SparseUNet:
         raise ValueError(f"this network has no conditions: leave out {condition!r}")
     (index,) = condition_indices(known, condition, scenes=1)
     config = network.config.model_copy(update={"conditions": (), "context_channels": 0})
-    plain = SparseUNet(config, generator=torch.Generator())
+    example: nn.Parameter = network.stem.convolution.weight
+    plain = SparseUNet(config, generator=torch.Generator()).to(device=example.device, dtype=example.dtype)
     tensors = {name: value for name, value in network.state_dict().items() if name != "context_table"}
     for name, module in network.named_modules():
         if isinstance(module, ConditionNorm):
@@ -32,8 +33,7 @@ def fold_condition(network: SparseUNet, condition: str | None) -> SparseUNet:
                 del tensors[other]
             tensors |= {f"{name}.{key}": value for key, value in _folded(module, index, network).items()}
     plain.load_state_dict(tensors)
-    example: nn.Parameter = network.stem.convolution.weight
-    return plain.to(device=example.device, dtype=example.dtype).train(network.training)
+    return plain.train(network.training)
 
 
 def _folded(norm: ConditionNorm, index: int, network: SparseUNet) -> dict[str, Tensor]:

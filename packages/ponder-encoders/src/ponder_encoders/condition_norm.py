@@ -36,9 +36,7 @@ class ConditionNorm(nn.Module):
             nn.init.trunc_normal_(self.modulation.weight, std=0.02, generator=generator)
             nn.init.zeros_(self.modulation.bias)
 
-    def forward(
-        self, tensor: SparseTensor, conditions: SceneConditions
-    ) -> Float[Tensor, "cells channels"]:
+    def forward(self, tensor: SparseTensor, conditions: SceneConditions) -> Float[Tensor, "cells channels"]:
         """Normalise each scene's rows by the norm of its condition; rows stay where they are."""
         present = conditions.present()
         if len(present) == 1:
@@ -89,7 +87,9 @@ class NormKind:
     conditions: int = 0
     context_channels: int = 0
 
-    def build(self, channels: int, generator: torch.Generator | None = None) -> PointBatchNorm | ConditionNorm:
+    def build(
+        self, channels: int, generator: torch.Generator | None = None
+    ) -> PointBatchNorm | ConditionNorm:
         """A new norm of this kind."""
         if self.conditions == 0:
             return PointBatchNorm(channels)

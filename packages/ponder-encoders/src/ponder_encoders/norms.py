@@ -70,4 +70,3 @@ class PointBatchNorm(nn.BatchNorm1d):
         shift = ((mean - running_mean) / running_deviation).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
         stretch, shift = stretch.detach(), shift.detach()
         return torch.addcmul(torch.addcmul(bias, shift, weight), normalised, stretch * weight)
-

@@ -40,8 +40,9 @@ def normalised_convolutions(
 def restore_plasticity(encoder: SparseUNet) -> None:
     """Bring every kernel that a norm follows back to the size of new ones: a variance of ``2 / inputs per output``.
 
-    The running statistics of its norm (of each condition) follow, so that in training and in evaluation the features stay as they were, up
-    to the small constant ``eps`` by which norms avoid dividing by zero. Kernels of zeros are left alone.
+    The running statistics of its norm (of every condition) follow, so that in training and in evaluation the features
+    stay as they were, up to the small constant ``eps`` by which norms avoid dividing by zero. Kernels of zeros are left
+    alone.
     """
     for convolution, norm in normalised_convolutions(encoder):
         weight = convolution.weight

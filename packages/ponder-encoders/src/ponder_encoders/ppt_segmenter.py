@@ -55,7 +55,9 @@ class PPTSegmenterConfig(BaseModel):
         if not self.classes or empty:
             raise ValueError(f"every condition needs at least one class, but {empty or 'classes'} has none")
         without = [name for name in self.encoder.conditions if name not in self.classes]
-        beyond = [name for name in self.classes if self.encoder.conditions and name not in self.encoder.conditions]
+        beyond = [
+            name for name in self.classes if self.encoder.conditions and name not in self.encoder.conditions
+        ]
         if without or beyond:
             raise ValueError(
                 f"classes are for {', '.join(self.classes)}, but the encoder's conditions are "

@@ -51,7 +51,7 @@ class OccupiedCells:
         return self._coarser
 
     def scene_lengths(self, scenes: int) -> tuple[int, ...]:
-        """Number of cells of each of the batch's ``scenes``, whose cells follow each other (one wait for the device)."""
+        """Number of cells of each of ``scenes`` scenes, one after the other (one wait for the device)."""
         if scenes not in self._scene_lengths:
             starts = torch.searchsorted(self.keys, first_keys(scenes + 1, self.keys.device))
             self._scene_lengths[scenes] = tuple(starts.diff().tolist())
