@@ -11,7 +11,7 @@ Ponder = Callable[..., Result]
 def test_what_was_encoded_is_said_in_one_line(ponder: Ponder, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Path] = []
 
-    def encode_scan(scan: Path, encoder_source: Path, output: Path, **options: str) -> Encoding:
+    def encode_scan(scan: Path, encoder_source: Path, output: Path, **options: str | None) -> Encoding:
         given.extend([scan, encoder_source, output])
         return Encoding(
             scan=scan, output=output, points=1000, cells=400, channels=48, grid_size=0.05, encoder="rooms"

@@ -144,7 +144,9 @@ def test_a_run_of_the_other_kind_is_not_resumed(ponder: Ponder, trainer: PlayedT
         (("rooms-semseg",), "choose --encoder scratch, --encoder RUN or --encoder FILE"),
         (("rooms-semseg", "--encoder", "nowhere"), "nowhere is not there"),
         (("rooms", "--encoder", "scratch"), "rooms is a recipe for 'ponder pretrain'"),
-        (("--resume", "runs/x", "--encoder", "scratch"), "leave --encoder and --probe out"),
+        (("--resume", "runs/x", "--encoder", "scratch"), "leave --encoder, --condition and --probe out"),
+        (("--resume", "runs/x", "--condition", "a"), "leave --encoder, --condition and --probe out"),
+        (("rooms-semseg", "--encoder", "scratch", "--condition", "a"), "from scratch has no conditions"),
     ],
 )
 def test_finetuning_needs_an_encoder_that_fits(ponder: Ponder, words: tuple[str, ...], message: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from ponder_encoders import PointBatch, SparseUNet, SparseUNetConfig, restore_plasticity
+from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.plasticity import normalised_convolutions
 
 CONFIG = SparseUNetConfig(
@@ -22,6 +23,7 @@ def trained_unet(renormalise: bool = False) -> SparseUNet:
         for number, (convolution, norm) in enumerate(normalised_convolutions(unet)):
             factor = 2.0 + number
             convolution.weight.mul_(factor)
+            assert isinstance(norm, PointBatchNorm)
             assert norm.running_var is not None
             norm.running_var.mul_(factor**2)
             norm.eps = 1e-12  # the constant is the one thing that does not scale

@@ -10,6 +10,7 @@ from ponder_cli.commands.doctor import doctor
 from ponder_cli.commands.encode import encode
 from ponder_cli.commands.evaluate import evaluate
 from ponder_cli.commands.finetune import finetune
+from ponder_cli.commands.import_weights import import_weights
 from ponder_cli.commands.pretrain import pretrain
 from ponder_cli.commands.recipes import recipes
 from ponder_cli.group import DEBUG, PonderGroup
@@ -40,6 +41,7 @@ app.command(cls=ResumableCommand)(pretrain)
 app.command(cls=ResumableCommand)(finetune)
 app.command("eval")(evaluate)
 app.command()(encode)
+app.command("import")(import_weights)
 app.command()(compare)
 app.add_typer(recipes, name="recipes")
 app.command()(doctor)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ponder_cli.options import Device
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
-    from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
+    from ponder_tasks.recipe import PretrainRecipe, Recipe, SegmentRecipe
 
     RecipeKind = TypeVar("RecipeKind", PretrainRecipe, SegmentRecipe)
 
@@ -61,14 +61,18 @@ def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) 
     return apply_overrides(recipe, _trainer_assignments(changes))
 
 
-def of_kind(recipe: "PretrainRecipe | SegmentRecipe", kind: "type[RecipeKind]") -> "RecipeKind":
+def of_kind(recipe: "Recipe", kind: "type[RecipeKind]") -> "RecipeKind":
     """Return ``recipe``, known to be of the kind that a command runs.
 
     Raises:
         ValueError: when it is of another; names the command that runs it.
     """
     if not isinstance(recipe, kind):
-        right = COMMAND_OF_TASK[recipe.task]
+        right = COMMAND_OF_TASK.get(recipe.task)
+        if right is None:
+            raise ValueError(
+                f"{recipe.name} is an imported encoder, not a run that can be repeated or resumed"
+            )
         raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
     return recipe
 

@@ -61,6 +61,15 @@ Seed = Annotated[
 ]
 DeviceChoice = Annotated[Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")]
 OneDevice = Annotated[NamedDevice, typer.Option("--device", help="Where to compute.")]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME",
+        help="Which dataset's norms to use, of an encoder that has some for each of several (PPT).",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and nothing else.")]
 
 DEFAULT_RUNS = Path("runs")

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -50,14 +51,35 @@ def save_checkpoint(
     keep: int,
 ) -> Path:
     """Write ``folder/step-NNNNNN`` and remove all but the ``keep`` newest checkpoints."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+    final = _write(folder, step=step, tensors=tensors, recipe=recipe, state=state)
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def save_weights(folder: Path, *, tensors: Mapping[str, Tensor], recipe: BaseModel) -> Path:
+    """Write ``folder/step-000000`` with weights that no training state belongs to; it cannot be resumed."""
+    return _write(folder, step=0, tensors=tensors, recipe=recipe, state=None)
+
+
+def _write(
+    folder: Path,
+    *,
+    step: int,
+    tensors: Mapping[str, Tensor],
+    recipe: BaseModel,
+    state: Mapping[str, Any] | None,
+) -> Path:
     final = folder / f"step-{step:06d}"
     aside = folder / f".step-{step:06d}.partial"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(tensors, aside / WEIGHTS, metadata={"recipe": recipe.model_dump_json()})
-    torch.save({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, aside / STATE)
-    sizes = {name: (aside / name).stat().st_size for name in (WEIGHTS, STATE)}
+    save_file(dict(tensors), aside / WEIGHTS, metadata={"recipe": recipe.model_dump_json()})
+    if state is not None:
+        torch.save(dict(state), aside / STATE)
+    sizes = {path.name: path.stat().st_size for path in sorted(aside.iterdir())}
     (aside / MANIFEST).write_text(
         json.dumps({"step": step, "sizes": sizes}, indent=2) + "\n", encoding="utf-8"
     )
@@ -65,8 +87,6 @@ def save_checkpoint(
         _flush(path)
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
-    for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
     return final
 
 

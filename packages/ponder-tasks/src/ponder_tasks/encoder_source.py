@@ -1,54 +1,101 @@
-"""Encoders that were trained before: from a run folder, a checkpoint folder or a ``model.safetensors`` file."""
+"""Encoders that were trained before: from a run folder, a checkpoint folder or a ``model.safetensors`` file.
+
+An encoder may have norms for each of several datasets (PPT). Here one of these conditions is chosen and folded in, so
+that everything behind it meets a plain encoder.
+"""
 
 from pathlib import Path
 
-from ponder_encoders import SparseUNet
+from ponder_encoders import SparseUNet, SparseUNetConfig, fold_condition
 
 from ponder_tasks.checkpoint import Weights, load_weights
-from ponder_tasks.recipe import SegmentRecipe
+from ponder_tasks.recipe import Recipe, SegmentRecipe
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
 
 
-def with_encoder(recipe: SegmentRecipe, source: str) -> SegmentRecipe:
-    """Return ``recipe`` starting from the encoder in ``source``.
+def with_encoder(recipe: SegmentRecipe, source: str, condition: str | None = None) -> SegmentRecipe:
+    """Return ``recipe`` starting from the encoder in ``source``, with the norms of ``condition`` where it has several.
 
     A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe, and only
     the choice of the backend stays the recipe's.
 
     Raises:
-        ValueError: when ``source`` holds no readable checkpoint.
+        ValueError: when ``source`` holds no readable checkpoint, or the condition is missing, unknown or not wanted.
     """
     if source == SCRATCH:
-        return recipe.model_copy(update={"encoder_source": SCRATCH})
+        if condition is not None:
+            raise ValueError(
+                f"--condition {condition}: an encoder from scratch has no conditions; leave it out"
+            )
+        return recipe.model_copy(update={"encoder_source": SCRATCH, "encoder_condition": None})
     weights = load_weights(Path(source))
-    encoder = weights.recipe.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    check_condition(weights.recipe.encoder, condition, source)
+    encoder = weights.recipe.encoder.model_copy(
+        update={"backend": recipe.encoder.backend, "conditions": (), "context_channels": 0}
+    )
     sample = recipe.sample.model_copy(update={"grid_size": weights.recipe.sample.grid_size})
-    return recipe.model_copy(update={"encoder": encoder, "sample": sample, "encoder_source": source})
+    changes = {
+        "encoder": encoder,
+        "sample": sample,
+        "encoder_source": source,
+        "encoder_condition": condition,
+    }
+    return recipe.model_copy(update=changes)
 
 
-def load_encoder(source: Path) -> tuple[SparseUNet, Weights]:
-    """Return the encoder in ``source`` and the weights file it came from.
+def check_condition(config: SparseUNetConfig, condition: str | None, source: str) -> None:
+    """Return if ``condition`` says which norms of the encoder in ``source`` to use: one of its own, or none.
 
     Raises:
-        ValueError: when ``source`` holds no readable checkpoint, or one without an encoder.
+        ValueError: when it is missing, unknown, or the encoder has none; names those that exist.
+    """
+    choices = ", ".join(config.conditions)
+    if not config.conditions and condition is not None:
+        raise ValueError(f"--condition {condition}: the encoder in {source} has no conditions; leave it out")
+    if config.conditions and condition is None:
+        raise ValueError(
+            f"the encoder in {source} has norms for each of {choices}; choose the one most like your data, "
+            f"e.g. --condition {config.conditions[0]}"
+        )
+    if config.conditions and condition not in config.conditions:
+        raise ValueError(
+            f"--condition {condition}: the encoder in {source} has norms for {choices}; choose one of these"
+        )
+
+
+def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet, Recipe]:
+    """Return the encoder in ``source``, with the norms of ``condition`` folded in, and the recipe that made it.
+
+    Raises:
+        ValueError: when ``source`` holds no readable checkpoint, or one without an encoder, or the condition is
+            missing, unknown or not wanted.
     """
     weights = load_weights(source)
-    encoder = SparseUNet(weights.recipe.encoder)
-    load_encoder_weights(encoder, weights)
-    return encoder, weights
+    check_condition(weights.recipe.encoder, condition, str(source))
+    encoder = _loaded(SparseUNet(weights.recipe.encoder), weights)
+    return (fold_condition(encoder, condition) if condition is not None else encoder), weights.recipe
 
 
-def load_encoder_weights(encoder: SparseUNet, weights: Weights) -> None:
-    """Load the encoder part of ``weights`` into ``encoder``.
+def load_encoder_weights(encoder: SparseUNet, weights: Weights, condition: str | None = None) -> None:
+    """Load the encoder part of ``weights`` into ``encoder``, with the norms of ``condition`` folded in.
 
     Raises:
         ValueError: when the names or shapes differ.
     """
+    if condition is None:
+        _loaded(encoder, weights)
+        return
+    trained = _loaded(SparseUNet(weights.recipe.encoder), weights)
+    encoder.load_state_dict(fold_condition(trained, condition).state_dict())
+
+
+def _loaded(encoder: SparseUNet, weights: Weights) -> SparseUNet:
     tensors = weights.under(ENCODER_PREFIX)
     try:
         encoder.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{weights.source} does not fit the encoder of the recipe: {reason}") from error
+    return encoder

@@ -51,11 +51,16 @@ def encode_scene(encoder: SparseUNet, scene: Scene, grid_size: float) -> Encoded
     return EncodedScene(features=cell_features[whole.inverse], cells=cell_features.shape[0])
 
 
-def encode_scan(scan: Path, encoder_source: Path, output: Path, *, device: str = "cpu") -> Encoding:
+def encode_scan(
+    scan: Path, encoder_source: Path, output: Path, *, condition: str | None = None, device: str = "cpu"
+) -> Encoding:
     """Read a scan, encode it, write ``output`` (npz: ``coord``, ``color``, ``normal``, ``feature``; one row a point).
 
+    ``condition`` chooses the norms of an encoder that has some for each of several datasets, and is for no other.
+
     Raises:
-        ValueError: when the scan or the encoder cannot be read, or ``output`` does not end in ``.npz``.
+        ValueError: when the scan or the encoder cannot be read, ``output`` does not end in ``.npz``, or the condition
+            is missing, unknown or not wanted.
     """
     if output.suffix != ".npz":
         raise ValueError(f"output {output} must end in .npz")
@@ -63,8 +68,8 @@ def encode_scan(scan: Path, encoder_source: Path, output: Path, *, device: str =
         raise ValueError(f"output folder {output.parent} is not there; make it first")
     check_device(device)
     scene = read_scan(scan)
-    encoder, weights = load_encoder(encoder_source)
-    grid_size = weights.recipe.sample.grid_size
+    encoder, recipe = load_encoder(encoder_source, condition)
+    grid_size = recipe.sample.grid_size
     encoded = encode_scene(encoder.to(device), scene, grid_size)
     aside = output.with_name(f".{output.name}.partial.npz")
     np.savez_compressed(
@@ -82,5 +87,5 @@ def encode_scan(scan: Path, encoder_source: Path, output: Path, *, device: str =
         cells=encoded.cells,
         channels=encoded.features.shape[1],
         grid_size=grid_size,
-        encoder=weights.recipe.name,
+        encoder=recipe.name,
     )

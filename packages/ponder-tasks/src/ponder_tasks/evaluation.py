@@ -12,7 +12,7 @@ from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import SegmentationMetrics
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
-from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe, scene_config_at
+from ponder_tasks.recipe import ImportRecipe, PretrainRecipe, SegmentRecipe, scene_config_at
 from ponder_tasks.scene_sources import open_scenes
 from ponder_tasks.segment.evaluation import measure_segmentation
 from ponder_tasks.segment.model import SegmentationModel
@@ -50,10 +50,15 @@ def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") ->
     """Measure the newest checkpoint of ``run``: rendering of held-out views, or segmentation.
 
     Raises:
-        ValueError: when ``run`` holds no readable checkpoint, or the data is not there.
+        ValueError: when ``run`` holds no readable checkpoint or only an imported encoder, or the data is not there.
     """
     check_device(device)
     weights = load_weights(run)
+    if isinstance(weights.recipe, ImportRecipe):
+        raise ValueError(
+            f"{run} holds an imported encoder, which alone predicts nothing to measure; "
+            f"fine-tune it first, e.g. ponder finetune rooms-semseg --encoder {run}"
+        )
     if isinstance(weights.recipe, SegmentRecipe):
         return _evaluate_segmentation(run, weights, weights.recipe, data, device)
     return _evaluate_rendering(run, weights, weights.recipe, data, device)

@@ -85,13 +85,33 @@ class SegmentRecipe(BaseModel):
         default="scratch",
         description="'scratch', or a run folder, checkpoint folder or model.safetensors file",
     )
+    encoder_condition: str | None = Field(
+        default=None,
+        description="of an encoder with norms for each of several datasets: whose norms to start from",
+    )
     freeze_encoder: bool = Field(default=False, description="train only the head: a linear probe")
     losses: SegmentationLossConfig = SegmentationLossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
 
 
-Recipe = Annotated[PretrainRecipe | SegmentRecipe, Field(discriminator="task")]
+TrainingRecipe = PretrainRecipe | SegmentRecipe
+"""A recipe that the trainer can follow."""
+
+
+class ImportRecipe(BaseModel):
+    """An encoder that others trained: nothing is to be run, but its sizes and its grid are known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["import"] = "import"
+    name: str
+    description: str = ""
+    sample: SampleConfig
+    encoder: SparseUNetConfig
+
+
+Recipe = Annotated[TrainingRecipe | ImportRecipe, Field(discriminator="task")]
 """Any recipe; ``task`` tells which."""
 
 

@@ -34,7 +34,7 @@ from ponder_tasks.listener import (
     Validation,
 )
 from ponder_tasks.optimizer import build_optimizer, build_schedule
-from ponder_tasks.recipe import Recipe, TrainerConfig
+from ponder_tasks.recipe import TrainerConfig, TrainingRecipe
 from ponder_tasks.run_folder import RunFolder
 
 
@@ -43,7 +43,7 @@ class Task(Protocol):
     """What the trainer needs to know of a task."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> TrainingRecipe:
         """The complete recipe."""
         ...
 

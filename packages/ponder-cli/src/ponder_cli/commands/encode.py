@@ -7,7 +7,7 @@ import typer
 
 from ponder_cli.commands.finetune import encoder_path
 from ponder_cli.consoles import results
-from ponder_cli.options import DEFAULT_RUNS, NamedDevice, OneDevice, Runs
+from ponder_cli.options import DEFAULT_RUNS, Condition, NamedDevice, OneDevice, Runs
 
 Scan = Annotated[Path, typer.Argument(metavar="SCAN", help="A coloured point cloud or mesh, e.g. scan.ply.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .npz file to write.")]
@@ -18,13 +18,15 @@ def encode(
     scan: Scan,
     output: Output,
     encoder: Encoder,
+    condition: Condition = None,
     device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Write per-point features of any coloured scan."""
     from ponder_tasks.encoding import encode_scan
 
-    encoding = encode_scan(scan, Path(encoder_path(encoder, runs)), output, device=device.value)
+    source = Path(encoder_path(encoder, runs))
+    encoding = encode_scan(scan, source, output, condition=condition, device=device.value)
     results().print(
         f"{encoding.output}: {encoding.points} points x {encoding.channels} features "
         f"({encoding.cells} cells of {encoding.grid_size} m), by {encoding.encoder}",

@@ -1,5 +1,6 @@
 """``ponder finetune``: learn semantic segmentation on top of an encoder."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from ponder_cli.changes import Changes
 from ponder_cli.options import (
     DEFAULT_RUNS,
     Assignments,
+    Condition,
     Data,
     DeviceChoice,
     Name,
@@ -46,6 +48,7 @@ def finetune(
     context: typer.Context,
     recipe: RecipeName = None,
     encoder: Encoder = None,
+    condition: Condition = None,
     probe: Probe = False,
     data: Data = None,
     assignments: Assignments = None,
@@ -73,33 +76,46 @@ def finetune(
         recipe=recipe, changes=changes, name=name, runs=runs, resume=resume, command=command
     )
     with watching() as listener:
-        end = _run(request, encoder, probe, listener)
+        end = _run(request, EncoderChoice(source=encoder, condition=condition, probe=probe), listener)
     close(end, subcommand="finetune", next_commands=[f"ponder eval {end.run}"])
 
 
-def _run(
-    request: TrainingRequest, encoder: str | None, probe: bool, listener: "TrainingListener"
-) -> "TrainingEnd":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderChoice:
+    """What was asked for of the encoder: where it comes from, whose norms it takes, and whether it stays frozen."""
+
+    source: str | None
+    condition: str | None
+    probe: bool
+
+    def starting(self, recipe: "SegmentRecipe", runs: Path) -> "SegmentRecipe":
+        """Return ``recipe`` starting from this encoder.
+
+        Raises:
+            ValueError: when no encoder was given, or it cannot be read or has other conditions.
+        """
+        from ponder_tasks.encoder_source import with_encoder
+
+        if self.source is None:
+            raise ValueError("no encoder given; choose --encoder scratch, --encoder RUN or --encoder FILE")
+        source = self.source if self.source == SCRATCH else encoder_path(self.source, runs)
+        chosen = with_encoder(recipe, source, self.condition)
+        return chosen.model_copy(update={"freeze_encoder": True}) if self.probe else chosen
+
+
+def _run(request: TrainingRequest, encoder: EncoderChoice, listener: "TrainingListener") -> "TrainingEnd":
     from ponder_tasks.recipe import SegmentRecipe
 
-    if request.resumes and (encoder is not None or probe):
-        raise ValueError("--resume continues a run with its own encoder; leave --encoder and --probe out")
+    if request.resumes and encoder != EncoderChoice(source=None, condition=None, probe=False):
+        raise ValueError(
+            "--resume continues a run with its own encoder; leave --encoder, --condition and --probe out"
+        )
     recipe, path = request.open(SegmentRecipe)
     if not request.resumes:
-        recipe = _starting_from(recipe, encoder, probe, request.runs)
+        recipe = encoder.starting(recipe, request.runs)
     from ponder_tasks.segment.task import run_finetuning  # slow to load, so bad input is told first
 
     return run_finetuning(recipe, path, command=request.command, listener=listener, resume=request.resumes)
-
-
-def _starting_from(recipe: "SegmentRecipe", encoder: str | None, probe: bool, runs: Path) -> "SegmentRecipe":
-    from ponder_tasks.encoder_source import with_encoder
-
-    if encoder is None:
-        raise ValueError("no encoder given; choose --encoder scratch, --encoder RUN or --encoder FILE")
-    source = encoder if encoder == SCRATCH else encoder_path(encoder, runs)
-    chosen = with_encoder(recipe, source)
-    return chosen.model_copy(update={"freeze_encoder": True}) if probe else chosen
 
 
 def encoder_path(encoder: str, runs: Path) -> str:

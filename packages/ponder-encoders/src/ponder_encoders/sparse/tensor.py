@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ponder_encoders.point_batch import PointBatch, scene_lengths
 from ponder_encoders.sparse.backend import SparseBackend
-from ponder_encoders.sparse.keys import check_range, pack_keys
+from ponder_encoders.sparse.keys import check_range, first_keys, pack_keys
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
 
 
@@ -26,6 +26,7 @@ class OccupiedCells:
         self._neighbours: dict[int, NeighbourTable] = {}
         self._children: ChildTable | None = None
         self._coarser: OccupiedCells | None = None
+        self._scene_lengths: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
         """Number of occupied cells."""
@@ -48,6 +49,13 @@ class OccupiedCells:
         if self._coarser is None:
             self._coarser = OccupiedCells(self.children().coarse_keys)
         return self._coarser
+
+    def scene_lengths(self, scenes: int) -> tuple[int, ...]:
+        """Number of cells of each of ``scenes`` scenes, one after the other (one wait for the device)."""
+        if scenes not in self._scene_lengths:
+            starts = torch.searchsorted(self.keys, first_keys(scenes + 1, self.keys.device))
+            self._scene_lengths[scenes] = tuple(starts.diff().tolist())
+        return self._scene_lengths[scenes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

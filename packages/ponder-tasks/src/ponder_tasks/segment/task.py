@@ -42,7 +42,8 @@ class SegmentTask:
             )
         self.model = SegmentationModel(recipe, classes=len(self.scenes.class_names))
         if initialise and recipe.encoder_source != SCRATCH:
-            load_encoder_weights(self.model.encoder, load_weights(Path(recipe.encoder_source)))
+            weights = load_weights(Path(recipe.encoder_source))
+            load_encoder_weights(self.model.encoder, weights, recipe.encoder_condition)
             if not recipe.freeze_encoder:
                 restore_plasticity(self.model.encoder)
 
