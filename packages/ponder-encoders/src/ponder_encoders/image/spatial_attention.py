@@ -54,14 +54,15 @@ class SpatialCrossAttention(nn.Module):
         """What each pillar sees; for a pillar that no camera sees, the output layer's bias."""
         value = self.value(features.flatten(0, 1)).to(views.share.dtype)
         value = value.unflatten(0, features.shape[:2]).unflatten(2, (self.heads, -1))
-        parts = [value.new_zeros(0, query.shape[2])]
+        parts = []
         for hit in views.hits:
             of_camera = value[hit.scene, hit.camera]
             chunks = zip(
                 *(part.split(self.queries_per_chunk) for part in (hit.pillar, hit.location, hit.seen)),
                 strict=True,
             )
-            parts += [self._chunk(query[hit.scene], of_camera, *chunk) for chunk in chunks if len(chunk[0])]
+            # A camera that sees nothing is one empty chunk, so that every parameter has a gradient always.
+            parts += [self._chunk(query[hit.scene], of_camera, *chunk) for chunk in chunks]
         pooled = pool_rows(torch.cat(parts), views.share, views.average)
         return self.output(pooled.to(query.dtype)).unflatten(0, query.shape[:2])
 
