@@ -108,7 +108,7 @@ def test_nearest_depths_by_a_loop(height: int, width: int) -> None:
                 expected = known.min().item() if len(known) else 0
                 assert found[0, 1, row, column].item() == expected
     with pytest.raises(ValueError, match="do not fit"):
-        nearest_depths(maps, 4, rows + 2, columns)
+        nearest_depths(maps, 4, 5, 3)
 
 
 @pytest.mark.parametrize("kind", ["binary", "softmax"])
