@@ -68,7 +68,7 @@ def hit(cameras: CameraBatch, scene: int, camera: int, point: Tensor) -> tuple[f
 def bilinear(maps: Tensor, x: float | Tensor, y: float | Tensor, *, border: bool) -> Tensor:
     """``maps (channels, rows, columns)`` at one place, with the border continued or zeros around."""
     rows, columns = maps.shape[1:]
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
+    x, y = torch.as_tensor(x, dtype=maps.dtype), torch.as_tensor(y, dtype=maps.dtype)
     if border:
         x, y = x.clamp(0, columns - 1), y.clamp(0, rows - 1)
     result = maps.new_zeros(maps.shape[0])
