@@ -28,7 +28,7 @@ def around(batch: int = 2, cameras: int = 3, dtype: torch.dtype = torch.float32)
         pose[:3, :3] = torch.stack((right, torch.linalg.cross(forward, right), forward), dim=1)
         pose[:3, 3] = 0.5 * forward
         poses.append(pose)
-    intrinsics = torch.tensor([[15.0, 0, 15.2], [0, 16, 11.7], [0, 0, 1]], dtype=dtype)
+    intrinsics = torch.tensor([[8.0, 0, 15.2], [0, 9, 11.7], [0, 0, 1]], dtype=dtype)
     return CameraBatch(
         images=torch.zeros(batch, cameras, 3, HEIGHT, WIDTH, dtype=dtype),
         intrinsics=intrinsics.expand(batch, cameras, 3, 3),
@@ -146,7 +146,9 @@ def test_the_order_of_cameras_and_the_size_of_chunks_change_nothing() -> None:
         camera_to_world=cameras.camera_to_world[:, order],
     )
     torch.testing.assert_close(lift(features[:, order], shuffled).volume, volume)
-    chunked, chunked_count = ProjectionLift(GRID, STRIDE, cells_per_chunk=50).lift_and_count(features, cameras)
+    chunked, chunked_count = ProjectionLift(GRID, STRIDE, cells_per_chunk=50).lift_and_count(
+        features, cameras
+    )
     assert torch.equal(chunked_count, count)
     torch.testing.assert_close(chunked, volume)
 
@@ -181,18 +183,19 @@ def test_autocast_leaves_coordinates_and_sums_alone() -> None:
 def test_results_stay_on_the_device_of_the_features() -> None:
     with FakeTensorMode(), torch.device("cuda"):
         cameras = CameraBatch(
-            images=torch.zeros(1, 6, 3, 900, 1600),
-            intrinsics=torch.zeros(1, 6, 3, 3),
-            camera_to_world=torch.zeros(1, 6, 4, 4),
+            images=torch.zeros(1, 2, 3, 900, 1600),
+            intrinsics=torch.zeros(1, 2, 3, 3),
+            camera_to_world=torch.zeros(1, 2, 4, 4),
         )
         grid = VoxelGrid(lower=(-54.0, -54.0, -5.0), upper=(54.0, 54.0, 3.0), shape=(180, 180, 5))
         lift: Lift = ProjectionLift(grid, 8)
-        lifted = lift(torch.zeros(1, 6, 64, 113, 200), cameras)
+        lifted = lift(torch.zeros(1, 2, 64, 113, 200), cameras)
         assert lifted.volume.device.type == "cuda"
         assert lifted.volume.shape == (1, 64, 180, 180, 5)
         assert lifted.depth_logits is None
 
 
+@pytest.mark.usefixtures("without_shape_checks")
 def test_compiled_whole_it_is_the_same() -> None:
     cameras = around()
     features = random_features(cameras)

@@ -106,6 +106,7 @@ def test_results_stay_on_the_device_of_the_volumes(kind: str) -> None:
         assert fused.shape == (1, 32, 180, 180, 5)
 
 
+@pytest.mark.usefixtures("without_shape_checks")
 def test_compiled_whole_it_is_the_same() -> None:
     fusion, (lidar, camera) = make_fusion(), make_volumes()
     compiled = torch.compile(fusion, backend="eager", fullgraph=True)
