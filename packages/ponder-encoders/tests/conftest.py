@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,15 +29,6 @@ def one_thread() -> Iterator[None]:
 def two_threads(one_thread: None) -> None:
     """Two threads for this test."""
     torch.set_num_threads(2)
-
-
-@pytest.fixture
-def without_shape_checks() -> Iterator[None]:
-    """No jaxtyping inside functions for this test: torch.compile cannot look through its checks."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture(params=["torch", "numba", "spconv"])

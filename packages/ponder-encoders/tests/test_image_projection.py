@@ -28,7 +28,7 @@ def around(batch: int = 2, cameras: int = 3, dtype: torch.dtype = torch.float32)
         pose[:3, :3] = torch.stack((right, torch.linalg.cross(forward, right), forward), dim=1)
         pose[:3, 3] = 0.5 * forward
         poses.append(pose)
-    intrinsics = torch.tensor([[8.0, 0, 15.2], [0, 9, 11.7], [0, 0, 1]], dtype=dtype)
+    intrinsics = torch.tensor([[6.0, 0, 15.2], [0, 7, 11.7], [0, 0, 1]], dtype=dtype)
     return CameraBatch(
         images=torch.zeros(batch, cameras, 3, HEIGHT, WIDTH, dtype=dtype),
         intrinsics=intrinsics.expand(batch, cameras, 3, 3),
@@ -155,17 +155,17 @@ def test_the_order_of_cameras_and_the_size_of_chunks_change_nothing() -> None:
 
 def test_gradients() -> None:
     cameras = around(batch=1, cameras=2, dtype=torch.float64)
-    features = random_features(cameras).requires_grad_()
+    features = random_features(cameras, channels=1, stride=8).requires_grad_()
     generator = torch.Generator().manual_seed(2)
-    points = torch.rand(1, 12, 3, generator=generator, dtype=torch.float64) * 4 - 2
+    points = torch.rand(1, 8, 3, generator=generator, dtype=torch.float64) * 4 - 2
     intrinsics = cameras.intrinsics.clone().requires_grad_()
-    assert sample_projected(features, cameras, points, stride=STRIDE).count.sum() > 3
+    assert sample_projected(features, cameras, points, stride=8).count.sum() > 3
 
     def sample(features: Tensor, points: Tensor, intrinsics: Tensor) -> Tensor:
         placed = CameraBatch(
             images=cameras.images, intrinsics=intrinsics, camera_to_world=cameras.camera_to_world
         )
-        return sample_projected(features, placed, points, stride=STRIDE, points_per_chunk=5).features
+        return sample_projected(features, placed, points, stride=8, points_per_chunk=5).features
 
     assert torch.autograd.gradcheck(sample, (features, points.requires_grad_(), intrinsics))
 
@@ -193,15 +193,6 @@ def test_results_stay_on_the_device_of_the_features() -> None:
         assert lifted.volume.device.type == "cuda"
         assert lifted.volume.shape == (1, 64, 180, 180, 5)
         assert lifted.depth_logits is None
-
-
-@pytest.mark.usefixtures("without_shape_checks")
-def test_compiled_whole_it_is_the_same() -> None:
-    cameras = around()
-    features = random_features(cameras)
-    lift = ProjectionLift(GRID, STRIDE, cells_per_chunk=50)
-    compiled = torch.compile(lift, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(features, cameras).volume, lift(features, cameras).volume)
 
 
 def test_features_that_do_not_fit_are_refused() -> None:

@@ -100,18 +100,10 @@ def test_normalised_pixels() -> None:
 def test_gradients_reach_every_level_and_weight() -> None:
     pyramid = make_pyramid()
     levels = tuple(level.requires_grad_() for level in make_levels(40, 33, cameras=1))
-    sum(level.square().sum() for level in pyramid(levels)).backward()
+    torch.stack([level.square().sum() for level in pyramid(levels)]).sum().backward()
     for tensor in (*levels, *pyramid.parameters()):
         assert tensor.grad is not None
         assert tensor.grad.abs().sum() > 0
-
-
-@pytest.mark.usefixtures("without_shape_checks")
-def test_compiled_whole_it_is_the_same() -> None:
-    pyramid, levels = make_pyramid(), make_levels()
-    compiled = torch.compile(pyramid, backend="eager", fullgraph=True)
-    for one, other in zip(compiled(levels), pyramid(levels), strict=True):
-        torch.testing.assert_close(one, other)
 
 
 def test_levels_that_do_not_fit_are_refused() -> None:
