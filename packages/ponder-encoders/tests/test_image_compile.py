@@ -63,7 +63,7 @@ def test_pyramid_projection_and_fusion() -> None:
         camera_to_world=pose.expand(1, 2, 4, 4),
     )
     grid = VoxelGrid(lower=(0.0, -4.0, -1.0), upper=(8.0, 4.0, 3.0), shape=(8, 8, 4))
-    lift = ProjectionLift(grid, 8, cells_per_chunk=100)
+    lift = ProjectionLift(grid=grid, stride=8, cells_per_chunk=100)
     check(lift, torch.rand(1, 2, 4, 6, 9), cameras, read=lambda lifted: lifted.volume)
     pyramid = FeaturePyramid((3, 4), (8, 16), FeaturePyramidConfig(channels=6, normalise=True))
     check(pyramid, (torch.rand(1, 2, 3, 6, 9), torch.rand(1, 2, 4, 3, 5)), read=lambda levels: levels[0])

@@ -25,7 +25,7 @@ def make_encoder(masked: bool = True) -> ImageEncoder:
     with pytest.warns(RandomWeightsWarning):
         return ImageEncoder(
             config,
-            lambda channels, stride: ProjectionLift(GRID, stride),
+            lambda channels, stride: ProjectionLift(grid=GRID, stride=stride),
             generator=torch.Generator().manual_seed(0),
         )
 
@@ -47,7 +47,9 @@ def test_in_evaluation_it_is_its_parts_one_after_the_other() -> None:
     assert encoded.features.shape == (1, 2, 16, 7, 9)
     features = encoder.pyramid.finest(encoder.backbone(cameras.images))
     torch.testing.assert_close(encoded.features, features)
-    torch.testing.assert_close(encoded.lifted.volume, ProjectionLift(GRID, 8)(features, cameras).volume)
+    torch.testing.assert_close(
+        encoded.lifted.volume, ProjectionLift(grid=GRID, stride=8)(features, cameras).volume
+    )
     assert encoded.lifted.volume.shape == (1, 16, 8, 8, 4)
     assert encoded.lifted.volume.abs().sum() > 0
 

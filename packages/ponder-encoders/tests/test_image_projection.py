@@ -77,7 +77,7 @@ def slow_lift(features: Tensor, cameras: CameraBatch, grid: VoxelGrid) -> tuple[
 def test_against_a_slow_loop() -> None:
     cameras = around(dtype=torch.float64)
     features = random_features(cameras)
-    volume, count = ProjectionLift(GRID, STRIDE).lift_and_count(features, cameras)
+    volume, count = ProjectionLift(grid=GRID, stride=STRIDE).lift_and_count(features, cameras)
     expected, expected_count = slow_lift(features, cameras, GRID)
     assert torch.equal(count, expected_count)
     # Cells seen by none, one and several cameras are all among these.
@@ -95,7 +95,7 @@ def test_a_point_painted_into_the_images_is_found_at_its_cell() -> None:
     u, v, _ = (cameras.intrinsics[0, 0] @ (in_camera[:3] / in_camera[2])).tolist()
     column, row = torch.arange(WIDTH), torch.arange(HEIGHT)
     bump = torch.exp(-((column - u) ** 2 + (row[:, None] - v) ** 2) / (2 * 1.5**2))
-    volume, count = ProjectionLift(grid, 1).lift_and_count(bump[None, None, None], cameras)
+    volume, count = ProjectionLift(grid=grid, stride=1).lift_and_count(bump[None, None, None], cameras)
     assert count[(0, *target)] == 1
     assert volume[(0, 0, *target)] > 0.85
     # Cells on the same ray read the bump too, others fall off with their distance from it in the image.
@@ -137,7 +137,7 @@ def test_behind_a_camera_and_outside_its_image_nothing_is_found() -> None:
 def test_the_order_of_cameras_and_the_size_of_chunks_change_nothing() -> None:
     cameras = around()
     features = random_features(cameras)
-    lift = ProjectionLift(GRID, STRIDE)
+    lift = ProjectionLift(grid=GRID, stride=STRIDE)
     volume, count = lift.lift_and_count(features, cameras)
     order = torch.tensor([2, 0, 1])
     shuffled = CameraBatch(
@@ -146,7 +146,7 @@ def test_the_order_of_cameras_and_the_size_of_chunks_change_nothing() -> None:
         camera_to_world=cameras.camera_to_world[:, order],
     )
     torch.testing.assert_close(lift(features[:, order], shuffled).volume, volume)
-    chunked, chunked_count = ProjectionLift(GRID, STRIDE, cells_per_chunk=50).lift_and_count(
+    chunked, chunked_count = ProjectionLift(grid=GRID, stride=STRIDE, cells_per_chunk=50).lift_and_count(
         features, cameras
     )
     assert torch.equal(chunked_count, count)
@@ -159,7 +159,7 @@ def test_gradients() -> None:
     generator = torch.Generator().manual_seed(2)
     points = torch.rand(1, 8, 3, generator=generator, dtype=torch.float64) * 4 - 2
     intrinsics = cameras.intrinsics.clone().requires_grad_()
-    assert sample_projected(features, cameras, points, stride=8).count.sum() > 3
+    assert sample_projected(features, cameras, points, stride=8).count.sum() >= 3
 
     def sample(features: Tensor, points: Tensor, intrinsics: Tensor) -> Tensor:
         placed = CameraBatch(
@@ -173,7 +173,7 @@ def test_gradients() -> None:
 def test_autocast_leaves_coordinates_and_sums_alone() -> None:
     cameras = around()
     features = random_features(cameras)
-    lift = ProjectionLift(GRID, STRIDE)
+    lift = ProjectionLift(grid=GRID, stride=STRIDE)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = lift(features.bfloat16(), cameras).volume
     assert mixed.dtype == torch.float32
@@ -188,7 +188,7 @@ def test_results_stay_on_the_device_of_the_features() -> None:
             camera_to_world=torch.zeros(1, 2, 4, 4),
         )
         grid = VoxelGrid(lower=(-54.0, -54.0, -5.0), upper=(54.0, 54.0, 3.0), shape=(180, 180, 5))
-        lift: Lift = ProjectionLift(grid, 8)
+        lift: Lift = ProjectionLift(grid=grid, stride=8)
         lifted = lift(torch.zeros(1, 2, 64, 113, 200), cameras)
         assert lifted.volume.device.type == "cuda"
         assert lifted.volume.shape == (1, 64, 180, 180, 5)
@@ -199,9 +199,9 @@ def test_features_that_do_not_fit_are_refused() -> None:
     cameras = around()
     features = random_features(cameras)
     points = torch.zeros(2, 5, 3)
-    with pytest.raises(ValueError, match="6 x 8 at stride 8 do not cover images of 24 x 32"):
+    with pytest.raises(ValueError, match="6 x 8 at stride 8 are not of images of 24 x 32"):
         sample_projected(features, cameras, points, stride=8)
-    with pytest.raises(ValueError, match="6 x 8 at stride 2 do not cover"):
+    with pytest.raises(ValueError, match="6 x 8 at stride 2 are not of"):
         sample_projected(features, cameras, points, stride=2)
     with pytest.raises(ValueError, match="are not of the images"):
         sample_projected(features[:, :2], cameras, points, stride=STRIDE)

@@ -43,7 +43,7 @@ class ProjectionLift(nn.Module):
         cells_per_chunk: cells whose features are sampled at a time; bounds the memory, not the result.
     """
 
-    def __init__(self, grid: VoxelGrid, stride: int, *, cells_per_chunk: int = CELLS_PER_CHUNK) -> None:
+    def __init__(self, *, grid: VoxelGrid, stride: int, cells_per_chunk: int = CELLS_PER_CHUNK) -> None:
         super().__init__()
         self.grid, self.stride, self.cells_per_chunk = grid, stride, cells_per_chunk
 
@@ -79,8 +79,8 @@ def sample_projected(
 ) -> ProjectedFeatures:
     """Bilinear features of every image at every point, averaged over the cameras that see it (Eq. 10).
 
-    A point behind a camera or outside its image receives nothing from it. In the outer half of a border pixel the
-    feature there is continued. Computes in float32 (float64 where the features are that), also under autocast.
+    A point behind a camera or outside its image receives nothing from it. Beyond the centre of the outermost feature
+    pixel, its feature is continued to the border of the image. Computes in float32 (float64 where the features are that), also under autocast.
     Differentiable in features, and where a point is seen also in its position, poses and intrinsics.
 
     Cameras are worked on one after the other, so that beside the result at most the samples of one camera and one chunk
@@ -94,7 +94,7 @@ def sample_projected(
         points_per_chunk: how many points are sampled at a time.
 
     Raises:
-        ValueError: feature maps of that stride do not cover the images, or there are none for some of them.
+        ValueError: feature maps that do not fit the images or the stride.
     """
     _check_features(features, cameras, stride)
     with torch.autocast(features.device.type, enabled=False):
@@ -146,8 +146,9 @@ def _check_features(features: Tensor, cameras: CameraBatch, stride: int) -> None
             "(batch, cameras), and there must be a camera"
         )
     sides = ((features.shape[3], cameras.height), (features.shape[4], cameras.width))
-    if any((cells - 1) * stride >= pixels or cells * stride < pixels for cells, pixels in sides):
+    if any(not pixels // stride <= cells <= -(-pixels // stride) for cells, pixels in sides):
         raise ValueError(
-            f"feature maps of {features.shape[3]} x {features.shape[4]} at stride {stride} do not cover images of "
-            f"{cameras.height} x {cameras.width}: there must be ceil(side / stride) rows and columns"
+            f"feature maps of {features.shape[3]} x {features.shape[4]} at stride {stride} are not of images of "
+            f"{cameras.height} x {cameras.width}, which have side / stride rows and columns: give the stride of the "
+            "features"
         )
