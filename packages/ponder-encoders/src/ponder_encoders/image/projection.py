@@ -80,8 +80,9 @@ def sample_projected(
     """Bilinear features of every image at every point, averaged over the cameras that see it (Eq. 10).
 
     A point behind a camera or outside its image receives nothing from it. Beyond the centre of the outermost feature
-    pixel, its feature is continued to the border of the image. Computes in float32 (float64 where the features are that), also under autocast.
-    Differentiable in features, and where a point is seen also in its position, poses and intrinsics.
+    pixel, its feature is continued to the border of the image. Computes in float32 (float64 where the features are
+    that), also under autocast. Differentiable in features, and where a point is seen also in its position, poses and
+    intrinsics.
 
     Cameras are worked on one after the other, so that beside the result at most the samples of one camera and one chunk
     of points are held.
