@@ -64,7 +64,7 @@ class ImageBackboneConfig(BaseModel):
 
     @classmethod
     def tiny(cls, weights: Weights = "random") -> "ImageBackboneConfig":
-        """ConvNeXt-tiny: 28 million parameters with its classifier."""
+        """ConvNeXt-tiny: 29 million parameters with its classifier."""
         return cls(name="convnext_tiny", weights=weights)
 
     @classmethod
