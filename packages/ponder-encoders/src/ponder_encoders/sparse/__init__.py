@@ -2,6 +2,7 @@
 
 from ponder_encoders.sparse.backend import BackendStatus, SparseBackend, available_backends, choose_backend
 from ponder_encoders.sparse.convolution import InverseConv3d, StridedConv3d, SubmanifoldConv3d
+from ponder_encoders.sparse.pooling import SparseMaxPool3d
 from ponder_encoders.sparse.tensor import CellOrder, OccupiedCells, SparseTensor, order_cells
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "InverseConv3d",
     "OccupiedCells",
     "SparseBackend",
+    "SparseMaxPool3d",
     "SparseTensor",
     "StridedConv3d",
     "SubmanifoldConv3d",
