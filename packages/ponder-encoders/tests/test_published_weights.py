@@ -1,6 +1,5 @@
 """The published SparseUNet: its numbers, its names, and files that are not it."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +10,6 @@ from ponder_encoders import PointBatch, SparseUNet
 from ponder_encoders.checkpoints import account_for_names, from_published_layout, our_name
 from ponder_encoders.sparse.backend import SparseBackend
 from torch import Tensor
-
-V1M1_FILES = (
-    "nuscenes__pretrain-ponder-spunet-v1m1-0-base-color.json",
-    "nuscenes__pretrain-ponder-spunet-v1m1-0-base-semantic.json",
-    "nuscenes__pretrain-ponder-spunet-v1m1-0-base.json",
-    "s3dis__semseg-spunet-v1m1-0-base.json",
-    "scannet__pretrain-ponder-spunet-v1m1-0-base.json",
-    "scannet__semseg-spunet-v1m1-0-base.json",
-    "structured3d__semseg-spunet-v1m1-0-base.json",
-)
 
 
 class Published(NamedTuple):
@@ -98,7 +87,8 @@ def test_outputs_and_gradients_are_the_published_ones(
 def test_prefixes_are_stripped(prefix: str) -> None:
     state = small_state_dict()
     unet = SparseUNet.from_published({prefix + name: value for name, value in state.items()})
-    assert unet.config.model_dump(exclude={"backend", "norm_momentum", "renormalise"}) == {
+    others = {"backend", "norm_momentum", "renormalise", "conditions", "context_channels"}
+    assert unet.config.model_dump(exclude=others) == {
         "in_channels": 3,
         "base_channels": 4,
         "channels": (4, 4),
@@ -124,7 +114,7 @@ def test_what_lies_beside_the_encoder_is_left_out() -> None:
         "logit_scale": torch.zeros(()),
     }
     names = account_for_names({**state, **beside})
-    assert set(names.not_needed) == set(beside)
+    assert set(names.beside.values()) == set(beside)
     assert not names.unknown
     assert SparseUNet.from_published({**state, **beside}).out_channels == 4
 
@@ -164,27 +154,14 @@ def test_other_missing_names_and_wrong_shapes_are_listed() -> None:
 
 def test_another_kind_of_file_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"2 names are not of a published SparseUNet \(v1m1\): fc\.weight, fc\.bias"
+        ValueError, match=r"2 names are not of a published SparseUNet \(v1m1 or v1m3\): fc\.weight, fc\.bias"
     ):
         SparseUNet.from_published({"fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)})
     with pytest.raises(ValueError, match="not a whole published SparseUNet"):
         SparseUNet.from_published({})
 
 
-@pytest.mark.parametrize("file", V1M1_FILES)
-def test_every_name_of_the_released_models_is_accounted_for(parity_folder: Path, file: str) -> None:
-    shapes: dict[str, list[int]] = json.loads((parity_folder / "namemap" / file).read_text())
-    names = account_for_names(shapes)
-    assert not names.unknown
-    assert len(names.encoder) + len(names.not_needed) == len(shapes)
-    assert not any(name.removeprefix("backbone.") in names.encoder for name in names.not_needed)
-
-
-def test_a_released_model_loads_whole(parity_folder: Path) -> None:
-    shapes: dict[str, list[int]] = json.loads((parity_folder / "namemap" / V1M1_FILES[4]).read_text())
-    # Expanded from one number, so that 42 million parameters take no memory.
-    state = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
-    unet = SparseUNet.from_published(state)
-    assert unet.config.channels == (32, 64, 128, 256, 256, 128, 96, 96)
-    assert unet.config.layers == (2, 3, 4, 6, 2, 2, 2, 2)
-    assert all(parameter.eq(0).all() for parameter in unet.parameters())
+def test_loading_draws_nothing_from_the_generator_of_torch() -> None:
+    state, before = small_state_dict(), torch.get_rng_state()
+    SparseUNet.from_published(state)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,10 +1,13 @@
 """3D encoders on any device: packed points in, one feature for each point out. See README.md."""
 
+from ponder_encoders.checkpoints import PublishedConditions
+from ponder_encoders.condition_folding import fold_condition
 from ponder_encoders.dgcnn import Dgcnn, DgcnnConfig
 from ponder_encoders.plasticity import restore_plasticity
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.pointnet2 import PointNet2, PointNet2Config, Seeds
 from ponder_encoders.position_batch import PositionBatch
+from ponder_encoders.ppt_segmenter import PPTSegmenter, PPTSegmenterConfig
 from ponder_encoders.sparse.backend import BackendStatus, available_backends
 from ponder_encoders.sparse_unet import SparseUNet, SparseUNetConfig
 
@@ -12,13 +15,17 @@ __all__ = [
     "BackendStatus",
     "Dgcnn",
     "DgcnnConfig",
+    "PPTSegmenter",
+    "PPTSegmenterConfig",
     "PointBatch",
     "PointNet2",
     "PointNet2Config",
     "PositionBatch",
+    "PublishedConditions",
     "Seeds",
     "SparseUNet",
     "SparseUNetConfig",
     "available_backends",
+    "fold_condition",
     "restore_plasticity",
 ]

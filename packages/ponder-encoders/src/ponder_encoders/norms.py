@@ -28,21 +28,37 @@ class PointBatchNorm(nn.BatchNorm1d):
 
     def forward(self, input: Float[Tensor, "points channels"]) -> Float[Tensor, "points channels"]:
         """Normalise each channel over all points of the batch, then scale and shift."""
-        if self.training and input.shape[0] == 1:
-            return F.batch_norm(
-                input,
-                self.running_mean,
-                self.running_var,
-                self.weight,
-                self.bias,
-                training=False,
-                eps=self.eps,
-            )
-        if self.training and self.renormalise:
-            return self._renormalised(input)
-        return super().forward(input)
+        return self.normalise(input, self.weight, self.bias)
 
-    def _renormalised(self, rows: Float[Tensor, "points channels"]) -> Float[Tensor, "points channels"]:
+    def normalise(
+        self,
+        rows: Float[Tensor, "points channels"],
+        weight: Float[Tensor, " channels"],
+        bias: Float[Tensor, " channels"],
+    ) -> Float[Tensor, "points channels"]:
+        """As :meth:`forward`, with another scale and shift than the norm's own; they get gradients too."""
+        if self.training and rows.shape[0] > 1:
+            assert self.num_batches_tracked is not None, "a PointBatchNorm always tracks statistics"
+            self.num_batches_tracked.add_(1)
+            if self.renormalise:
+                return self._renormalised(rows, weight, bias)
+        return F.batch_norm(
+            rows,
+            self.running_mean,
+            self.running_var,
+            weight,
+            bias,
+            training=self.training and rows.shape[0] > 1,
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
+
+    def _renormalised(
+        self,
+        rows: Float[Tensor, "points channels"],
+        weight: Float[Tensor, " channels"],
+        bias: Float[Tensor, " channels"],
+    ) -> Float[Tensor, "points channels"]:
         assert self.running_mean is not None, "a PointBatchNorm always tracks statistics"
         assert self.running_var is not None, "a PointBatchNorm always tracks statistics"
         # The correction is taken against the statistics of the batches before this one.
@@ -53,11 +69,4 @@ class PointBatchNorm(nn.BatchNorm1d):
         stretch = (1 / (inverse_deviation * running_deviation)).clamp(1 / LARGEST_STRETCH, LARGEST_STRETCH)
         shift = ((mean - running_mean) / running_deviation).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
         stretch, shift = stretch.detach(), shift.detach()
-        return torch.addcmul(torch.addcmul(self.bias, shift, self.weight), normalised, stretch * self.weight)
-
-
-def normalise_and_rectify(
-    norm: nn.Module, rows: Float[Tensor, "points channels"]
-) -> Float[Tensor, "points channels"]:
-    """``relu(norm(rows))``; the rectifier works in place, since no gradient needs what came before it."""
-    return torch.relu_(norm(rows))
+        return torch.addcmul(torch.addcmul(bias, shift, weight), normalised, stretch * weight)

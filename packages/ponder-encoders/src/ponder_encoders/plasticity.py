@@ -11,12 +11,16 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from ponder_encoders.condition_norm import ConditionNorm, plain_norms
 from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.sparse.convolution import SparseConvolution
-from ponder_encoders.sparse_unet import DecoderStage, EncoderStage, ResidualBlock, SparseUNet, Stem
+from ponder_encoders.sparse_unet import SparseUNet
+from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, ResidualBlock, Stem
 
 
-def normalised_convolutions(network: nn.Module) -> Iterator[tuple[SparseConvolution, PointBatchNorm]]:
+def normalised_convolutions(
+    network: nn.Module,
+) -> Iterator[tuple[SparseConvolution, PointBatchNorm | ConditionNorm]]:
     """Give every convolution whose output goes straight into a norm, with that norm."""
     for module in network.modules():
         if isinstance(module, Stem):
@@ -36,7 +40,7 @@ def normalised_convolutions(network: nn.Module) -> Iterator[tuple[SparseConvolut
 def restore_plasticity(encoder: SparseUNet) -> None:
     """Bring every kernel that a norm follows back to the size of new ones: a variance of ``2 / inputs per output``.
 
-    The running statistics of its norm follow, so that in training and in evaluation the features stay as they were, up
+    The running statistics of its norm (of each condition) follow, so that in training and in evaluation the features stay as they were, up
     to the small constant ``eps`` by which norms avoid dividing by zero. Kernels of zeros are left alone.
     """
     for convolution, norm in normalised_convolutions(encoder):
@@ -48,7 +52,8 @@ def restore_plasticity(encoder: SparseUNet) -> None:
         weight *= factor
         if convolution.bias is not None:
             convolution.bias.mul_(factor)
-        assert norm.running_mean is not None, "a PointBatchNorm always tracks statistics"
-        assert norm.running_var is not None, "a PointBatchNorm always tracks statistics"
-        norm.running_mean *= factor
-        norm.running_var *= factor**2
+        for each in plain_norms(norm):
+            assert each.running_mean is not None, "a PointBatchNorm always tracks statistics"
+            assert each.running_var is not None, "a PointBatchNorm always tracks statistics"
+            each.running_mean *= factor
+            each.running_var *= factor**2

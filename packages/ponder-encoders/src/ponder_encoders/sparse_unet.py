@@ -1,18 +1,23 @@
-"""SparseUNet: the sparse convolutional U-Net that PonderV2 pre-trains indoors (published as v1m1)."""
+"""SparseUNet: the sparse convolutional U-Net that PonderV2 pre-trains indoors (published as v1m1, with PPT as v1m3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from ponder_encoders.checkpoints import published_sizes, published_weights
-from ponder_encoders.norms import PointBatchNorm, normalise_and_rectify
+from ponder_encoders.checkpoints import PublishedConditions, PublishedSizes, published_encoder
+from ponder_encoders.condition_norm import NormKind
+from ponder_encoders.conditions import SceneConditions, condition_indices
+from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.point_batch import PointBatch
+from ponder_encoders.published_file import read_published
 from ponder_encoders.sparse.backend import BackendName, check_backend, choose_backend
-from ponder_encoders.sparse.convolution import InverseConv3d, StridedConv3d, SubmanifoldConv3d
 from ponder_encoders.sparse.tensor import SparseTensor, order_cells
+from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, Stem
 
 
 class SparseUNetConfig(BaseModel):
@@ -32,6 +37,14 @@ class SparseUNetConfig(BaseModel):
     )
     layers: tuple[PositiveInt, ...] = Field(
         default=(2, 3, 4, 6, 2, 2, 2, 2), description="residual blocks of each stage"
+    )
+    conditions: tuple[str, ...] = Field(
+        default=(),
+        description="datasets with norms of their own (PPT); empty for the same norms whatever the data",
+    )
+    context_channels: NonNegativeInt = Field(
+        default=0,
+        description="of a learned context of each condition that scales and shifts after the norms; 0 for none",
     )
     renormalise: bool = Field(
         default=False,
@@ -54,6 +67,13 @@ class SparseUNetConfig(BaseModel):
             raise ValueError(
                 "channels and layers must have the same even length (stages down, then stages up), "
                 f"but have {stages} and {len(self.layers)} entries"
+            )
+        if len(set(self.conditions)) < len(self.conditions):
+            raise ValueError(f"conditions must differ from each other, but are {', '.join(self.conditions)}")
+        if self.context_channels and not self.conditions:
+            raise ValueError(
+                f"context_channels is {self.context_channels}, but there are no conditions to have a context: "
+                "name them in conditions, or set context_channels to 0"
             )
         return self
 
@@ -98,86 +118,18 @@ class SparseUNetConfig(BaseModel):
             backend=backend,
         )
 
-
-class ResidualBlock(nn.Module):
-    """Two submanifold convolutions around a shortcut, which a linear layer fits where channels change."""
-
-    def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.convolution1 = SubmanifoldConv3d(inputs, outputs, generator=generator)
-        self.norm1 = PointBatchNorm(outputs)
-        self.convolution2 = SubmanifoldConv3d(outputs, outputs, generator=generator)
-        self.norm2 = PointBatchNorm(outputs)
-        self.shortcut = None
-        self.shortcut_norm = None
-        if inputs != outputs:
-            self.shortcut = SubmanifoldConv3d(inputs, outputs, kernel_size=1, generator=generator)
-            self.shortcut_norm = PointBatchNorm(outputs)
-
-    def forward(self, tensor: SparseTensor) -> SparseTensor:
-        """``relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))``."""
-        inner = self.convolution1(tensor)
-        inner = inner.with_features(normalise_and_rectify(self.norm1, inner.features))
-        inner = self.convolution2(inner)
-        shortcut = tensor.features
-        if self.shortcut is not None and self.shortcut_norm is not None:
-            shortcut = self.shortcut_norm(self.shortcut(tensor).features)
-        return tensor.with_features(torch.relu_(self.norm2(inner.features) + shortcut))
-
-
-def _blocks(inputs: int, outputs: int, count: int, generator: torch.Generator | None) -> nn.Sequential:
-    return nn.Sequential(
-        *(ResidualBlock(inputs if i == 0 else outputs, outputs, generator) for i in range(count))
-    )
-
-
-class Stem(nn.Module):
-    """First convolution of the network, at full resolution, kernel 5."""
-
-    def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.convolution = SubmanifoldConv3d(inputs, outputs, kernel_size=5, generator=generator)
-        self.norm = PointBatchNorm(outputs)
-
-    def forward(self, tensor: SparseTensor) -> SparseTensor:
-        """Convolve, normalise, rectify."""
-        tensor = self.convolution(tensor)
-        return tensor.with_features(normalise_and_rectify(self.norm, tensor.features))
-
-
-class EncoderStage(nn.Module):
-    """Halve the resolution, then residual blocks."""
-
-    def __init__(
-        self, inputs: int, outputs: int, layers: int, generator: torch.Generator | None = None
-    ) -> None:
-        super().__init__()
-        self.down = StridedConv3d(inputs, outputs, generator=generator)
-        self.norm = PointBatchNorm(outputs)
-        self.blocks = _blocks(outputs, outputs, layers, generator)
-
-    def forward(self, tensor: SparseTensor) -> SparseTensor:
-        """From one resolution to the next coarser one."""
-        tensor = self.down(tensor)
-        return self.blocks(tensor.with_features(normalise_and_rectify(self.norm, tensor.features)))
-
-
-class DecoderStage(nn.Module):
-    """Back to the finer cells, join what the encoder had there, then residual blocks."""
-
-    def __init__(
-        self, inputs: int, skipped: int, outputs: int, layers: int, generator: torch.Generator | None = None
-    ) -> None:
-        super().__init__()
-        self.up = InverseConv3d(inputs, outputs, generator=generator)
-        self.norm = PointBatchNorm(outputs)
-        self.blocks = _blocks(outputs + skipped, outputs, layers, generator)
-
-    def forward(self, tensor: SparseTensor, skip: SparseTensor) -> SparseTensor:
-        """From one resolution to the finer one of ``skip``."""
-        tensor = self.up(tensor, skip.cells)
-        rectified = normalise_and_rectify(self.norm, tensor.features)
-        return self.blocks(tensor.with_features(torch.cat([rectified, skip.features], dim=1)))
+    @classmethod
+    def of_published(cls, sizes: PublishedSizes, backend: BackendName = "auto") -> "SparseUNetConfig":
+        """The sizes of a published file's encoder."""
+        return cls(
+            in_channels=sizes.in_channels,
+            base_channels=sizes.base_channels,
+            channels=sizes.channels,
+            layers=sizes.layers,
+            conditions=sizes.conditions,
+            context_channels=sizes.context_channels,
+            backend=backend,
+        )
 
 
 class SparseUNet(nn.Module):
@@ -186,6 +138,10 @@ class SparseUNet(nn.Module):
     Structure and numbers are those of the published model: kernel-5 stem, encoder stages that halve the
     resolution with kernel 2, decoder stages that invert it over the same cells and join the encoder's
     features. Scenes of one batch never mix, except through batch normalisation in training.
+
+    With ``config.conditions``, every norm is one for each of these datasets, and each scene is normalised by its
+    own dataset's: see :class:`~ponder_encoders.condition_norm.ConditionNorm`. With ``config.context_channels``
+    there is a learned context of each, ``context_table``, which adapts them.
 
     Args:
         config: the sizes.
@@ -202,11 +158,12 @@ class SparseUNet(nn.Module):
         config = config if config is not None else SparseUNetConfig()
         check_backend(config.backend)
         self.config = config
-        self.stem = Stem(config.in_channels, config.base_channels, generator)
+        norms = NormKind(conditions=len(config.conditions), context_channels=config.context_channels)
+        self.stem = Stem(config.in_channels, config.base_channels, norms, generator)
         encoder_channels = (config.base_channels, *config.channels[: config.stages])
         self.encoder = nn.ModuleList(
             EncoderStage(
-                encoder_channels[stage], encoder_channels[stage + 1], config.layers[stage], generator
+                encoder_channels[stage], encoder_channels[stage + 1], config.layers[stage], norms, generator
             )
             for stage in range(config.stages)
         )
@@ -218,6 +175,7 @@ class SparseUNet(nn.Module):
                 encoder_channels[config.stages - 1 - step],
                 decoder_channels[step + 1],
                 config.layers[config.stages + step],
+                norms,
                 generator,
             )
             for step in range(config.stages)
@@ -226,73 +184,97 @@ class SparseUNet(nn.Module):
             if isinstance(module, PointBatchNorm):
                 module.momentum = config.norm_momentum
                 module.renormalise = config.renormalise
+        self.context_table = None
+        if config.context_channels:
+            table = torch.randn(len(config.conditions), config.context_channels, generator=generator)
+            self.context_table = nn.Parameter(table)
 
     @property
     def out_channels(self) -> int:
         """Channels of each point's feature."""
         return self.config.channels[-1]
 
-    def forward(self, batch: PointBatch) -> Float[Tensor, "points channels"]:
+    def forward(
+        self, batch: PointBatch, condition: str | Sequence[str] | None = None
+    ) -> Float[Tensor, "points channels"]:
         """Encode every point.
 
         Args:
             batch: packed points, at most one in a cell, in any order.
+            condition: the dataset that all scenes come from, or one for each scene: whose norms to use. A
+                network without conditions treats every dataset alike and does not read it.
 
         Returns:
             ``out_channels`` features for each point, in the order of the batch's rows. Gradients reach the
-            batch's features and all parameters.
+            batch's features and all parameters, but those of the norms of conditions that no point has.
 
         Raises:
             ValueError: no points, several points in one cell, cells out of range, or the wrong number of
-                channels.
+                channels; a condition is missing or unknown.
         """
         if batch.features.shape[1] != self.config.in_channels:
             raise ValueError(
                 f"this SparseUNet reads {self.config.in_channels} channels, "
                 f"but features have {batch.features.shape[1]}"
             )
+        conditions = self._conditions(condition, batch.offsets.shape[0])
         order = order_cells(batch)
         tensor = SparseTensor(
             features=batch.features.index_select(0, order.order),
             cells=order.cells,
             backend=choose_backend(self.config.backend, batch.features.device),
         )
-        return self.encode_decode(tensor).features.index_select(0, order.inverse)
+        return self.encode_decode(tensor, conditions).features.index_select(0, order.inverse)
 
-    def encode_decode(self, tensor: SparseTensor) -> SparseTensor:
+    def encode_decode(self, tensor: SparseTensor, conditions: SceneConditions | None = None) -> SparseTensor:
         """The network itself, on features already in the order of their cells."""
-        tensor = self.stem(tensor)
+        tensor = self.stem(tensor, conditions)
         skips = []
         for stage in self.encoder:
             skips.append(tensor)
-            tensor = stage(tensor)
+            tensor = stage(tensor, conditions)
         for stage in self.decoder:
-            tensor = stage(tensor, skips.pop())
+            tensor = stage(tensor, skips.pop(), conditions)
         return tensor
+
+    def _conditions(self, condition: str | Sequence[str] | None, scenes: int) -> SceneConditions | None:
+        if not self.config.conditions:
+            return None
+        return SceneConditions(
+            scenes=condition_indices(self.config.conditions, condition, scenes),
+            context=self.contexts(),
+        )
+
+    def contexts(self) -> Float[Tensor, "conditions context"] | None:
+        """What the norms' linear layers read of each condition, ``SiLU(context_table)``; ``None`` without contexts."""
+        return None if self.context_table is None else F.silu(self.context_table)
 
     @classmethod
     def from_published(
-        cls, state_dict: Mapping[str, Tensor], *, backend: BackendName = "auto"
+        cls,
+        state_dict: Mapping[str, Tensor] | Path | str,
+        *,
+        backend: BackendName = "auto",
+        conditions: PublishedConditions | None = None,
     ) -> "SparseUNet":
-        """Build a network of the right sizes and load weights of the published v1m1 models.
+        """Build a network of the right sizes and load weights of the published models, v1m1 or v1m3 (PPT).
 
         Args:
-            state_dict: published names, with or without ``module.`` and ``backbone.`` before them. What
-                such a file
-                holds beside the encoder (renderer, projection, heads) is left out.
+            state_dict: published names, or the file that holds them, which is read without unpickling. Names may
+                begin with ``module.`` and ``backbone.``. What lies beside the encoder (renderer, projection,
+                heads) is left out.
             backend: of the new network's config.
+            conditions: which datasets a PPT model's norms and contexts belong to, which files do not say; by
+                default as in every released model.
 
         Raises:
-            ValueError: names that are unknown, missing, or of an impossible shape, all listed.
+            ValueError: the file cannot be read; names that are unknown, missing, or of an impossible shape, all
+                listed; another number of conditions.
         """
-        sizes = published_sizes(state_dict)
-        config = SparseUNetConfig(
-            in_channels=sizes.in_channels,
-            base_channels=sizes.base_channels,
-            channels=sizes.channels,
-            layers=sizes.layers,
-            backend=backend,
-        )
-        network = cls(config)
-        network.load_state_dict(published_weights(state_dict, network.state_dict()))
+        if isinstance(state_dict, Path | str):
+            state_dict = read_published(Path(state_dict))
+        published = published_encoder(state_dict, conditions)
+        # With a generator of its own, loading draws nothing from PyTorch's.
+        network = cls(SparseUNetConfig.of_published(published.sizes, backend), generator=torch.Generator())
+        published.load_into(network.state_dict(keep_vars=True))
         return network

@@ -39,6 +39,11 @@ def unpack_keys(keys: Int64[Tensor, " cells"]) -> tuple[Int64[Tensor, " cells"],
     return keys >> (3 * AXIS_BITS), torch.stack(axes, dim=1) - _BIAS
 
 
+def first_keys(scenes: int, device: torch.device) -> Int64[Tensor, " scenes"]:
+    """For each of ``scenes``, a key that none of its own lies below and all of the scenes before do."""
+    return torch.arange(scenes, device=device) << (3 * AXIS_BITS)
+
+
 def check_range(coordinates: Int[Tensor, "cells 3"], scenes: int, name: str = "grid_coord spans") -> None:
     """Raise ``ValueError`` with the extents where cells or scenes do not fit into a key; ``name`` says whose."""
     lowest, highest = coordinates.amin(dim=0).tolist(), coordinates.amax(dim=0).tolist()

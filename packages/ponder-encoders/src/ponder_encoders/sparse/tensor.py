@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ponder_encoders.point_batch import PointBatch, scene_lengths
 from ponder_encoders.sparse.backend import SparseBackend
-from ponder_encoders.sparse.keys import check_range, pack_keys
+from ponder_encoders.sparse.keys import check_range, first_keys, pack_keys
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
 from ponder_encoders.sparse.strided_rulebook import (
     HALVING,
@@ -38,6 +38,7 @@ class OccupiedCells:
         self._children: ChildTable | None = None
         self._coarser: OccupiedCells | None = None
         self._strided: dict[StridedGeometry, tuple[OccupiedCells, StridedRulebook]] = {}
+        self._scene_lengths: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
         """Number of occupied cells."""
@@ -86,6 +87,13 @@ class OccupiedCells:
     def reached_by(self, geometry: StridedGeometry) -> "OccupiedCells":
         """The cells that a convolution of that geometry leads to."""
         return self.coarser() if self.halved_by(geometry) else self.strided(geometry)[0]
+
+    def scene_lengths(self, scenes: int) -> tuple[int, ...]:
+        """Number of cells of each of the batch's ``scenes``, whose cells follow each other (one wait for the device)."""
+        if scenes not in self._scene_lengths:
+            starts = torch.searchsorted(self.keys, first_keys(scenes + 1, self.keys.device))
+            self._scene_lengths[scenes] = tuple(starts.diff().tolist())
+        return self._scene_lengths[scenes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
