@@ -10,6 +10,8 @@ from ponder_encoders.position_batch import PositionBatch
 from ponder_encoders.ppt_segmenter import PPTSegmenter, PPTSegmenterConfig
 from ponder_encoders.sparse.backend import BackendStatus, available_backends
 from ponder_encoders.sparse_unet import SparseUNet, SparseUNetConfig
+from ponder_encoders.voxelnet import VoxelNet, VoxelNetConfig, VoxelNetFeatures
+from ponder_encoders.voxels import Voxels, voxelize
 
 __all__ = [
     "BackendStatus",
@@ -25,7 +27,12 @@ __all__ = [
     "Seeds",
     "SparseUNet",
     "SparseUNetConfig",
+    "VoxelNet",
+    "VoxelNetConfig",
+    "VoxelNetFeatures",
+    "Voxels",
     "available_backends",
     "fold_condition",
     "restore_plasticity",
+    "voxelize",
 ]

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from ponder_encoders.sparse.backend_torch import TorchBackend
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
+from ponder_encoders.sparse.strided_rulebook import StridedRulebook
 
 BackendName = Literal["auto", "torch", "numba", "spconv"]
 
 
 @runtime_checkable
 class SparseBackend(Protocol):
-    """What computes the three kinds of sparse convolution. Same weights, same numbers, whichever it is.
+    """What computes the kinds of sparse convolution. Same weights, same numbers, whichever it is.
 
     Weights are ``(kernel volume, inputs, outputs)``, offsets numbered with x slowest and z fastest.
     Gradients reach features and weights; second derivatives are not offered.
@@ -56,6 +57,15 @@ class SparseBackend(Protocol):
         table: ChildTable,
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
+        ...
+
+    def strided(
+        self,
+        features: Float[Tensor, "cells inputs"],
+        weight: Float[Tensor, "volume inputs outputs"],
+        rulebook: StridedRulebook,
+    ) -> Float[Tensor, "results outputs"]:
+        """``out[o] = sum over pairs (i, o) of offset k of features[i] @ weight[k]``: any stride, and its inverse."""
         ...
 
 

@@ -18,6 +18,7 @@ from ponder_encoders.sparse import numba_kernels
 from ponder_encoders.sparse.backend_torch import TorchBackend
 from ponder_encoders.sparse.keys import key_step
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, check_kernel_size
+from ponder_encoders.sparse.strided_rulebook import StridedRulebook
 
 # Too few channels for many small products: PyTorch's columns are faster (the stem).
 _NARROW = 8
@@ -98,8 +99,54 @@ class SubmanifoldFunction(torch.autograd.Function):
         return to_features if needs_features else None, to_weight.sum(0) if needs_weight else None, None
 
 
+def _product(source: Tensor, weight: Tensor, rows: Tensor) -> Tensor:
+    """``out[i] = sum_k source[rows[i, k]] @ weight[k]``."""
+    result = source.new_empty(rows.shape[0], weight.shape[2])
+    with _parallel_kernel() as threads:
+        block = block_size(rows.shape[0], threads)
+        numba_kernels.product(source.numpy(), weight.numpy(), rows.numpy(), block, result.numpy())
+    return result
+
+
+def _outer(source: Tensor, gradient: Tensor, rows: Tensor) -> Tensor:
+    """``out[k] = sum_i outer(source[rows[i, k]], gradient[i])``."""
+    with _parallel_kernel() as threads:
+        block = block_size(rows.shape[0], threads)
+        parts = min(threads, -(-rows.shape[0] // block))
+        result = source.new_zeros(parts, rows.shape[1], source.shape[1], gradient.shape[1])
+        numba_kernels.outer(source.numpy(), gradient.numpy(), rows.numpy(), block, result.numpy())
+    return result.sum(0)
+
+
+class StridedFunction(torch.autograd.Function):
+    """Strided convolution of any kernel, or its inverse, in float32 on CPU; no second derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, rulebook: StridedRulebook) -> Tensor:
+        """Convolve block by block."""
+        features, weight = features.contiguous(), weight.contiguous()
+        ctx.save_for_backward(features, weight)
+        ctx.rulebook = rulebook
+        return _product(features, weight, rulebook.there.rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
+        """By the features: the convolution of the gradient over the pairs turned around."""
+        features, weight = ctx.saved_tensors
+        rulebook, gradient = ctx.rulebook, gradient.contiguous()
+        to_features = to_weight = None
+        if ctx.needs_input_grad[0]:
+            to_features = _product(gradient, weight.transpose(1, 2).contiguous(), rulebook.back.rows)
+        if ctx.needs_input_grad[1]:
+            to_weight = _outer(features, gradient, rulebook.there.rows)
+        return to_features, to_weight, None
+
+
 class NumbaBackend:
-    """Fused kernels for submanifold convolutions; the others are already single multiplications in PyTorch.
+    """Fused kernels for all but the halving convolutions, which are already single multiplications in PyTorch.
 
     Computes in float32, also under autocast. What is float64, or has very few channels, is left to PyTorch.
     """
@@ -148,3 +195,14 @@ class NumbaBackend:
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         return self._torch.up(features, weight, table)
+
+    def strided(
+        self,
+        features: Float[Tensor, "cells inputs"],
+        weight: Float[Tensor, "volume inputs outputs"],
+        rulebook: StridedRulebook,
+    ) -> Float[Tensor, "results outputs"]:
+        """``out[o] = sum over pairs (i, o) of offset k of features[i] @ weight[k]``."""
+        if features.dtype == torch.float64 or weight.shape[1] <= _NARROW:
+            return self._torch.strided(features, weight, rulebook)
+        return StridedFunction.apply(features.float(), weight.float(), rulebook)  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from ponder_encoders.sparse.backend_torch import TorchBackend
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
+from ponder_encoders.sparse.strided_rulebook import PairTable, StridedRulebook
 
 with warnings.catch_warnings():
     # spconv still uses names of torch.cuda.amp that warn when imported.
@@ -32,6 +33,11 @@ def _stream_or_none(current_stream: Callable[[], int]) -> Callable[[], int]:
 
 # spconv asks for the CUDA stream in its backward pass even on a machine without CUDA.
 ops.get_current_stream = _stream_or_none(ops.get_current_stream)
+
+
+def _computed_in(features: Tensor) -> torch.dtype:
+    half = features.dtype == torch.float16 and features.device.type == "cuda"
+    return torch.float16 if half else torch.float32
 
 
 class SubmanifoldFunction(torch.autograd.Function):
@@ -63,8 +69,34 @@ class SubmanifoldFunction(torch.autograd.Function):
         return to_features, to_kernels, None
 
 
+class StridedFunction(torch.autograd.Function):
+    """spconv's convolution to other cells and its gradients; no second derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, kernels: Tensor, table: PairTable) -> Tensor:
+        """Convolve with kernels ``(outputs, volume, 1, 1, inputs)``: only their number matters to spconv here."""
+        features, kernels = features.contiguous(), kernels.contiguous()
+        ctx.save_for_backward(features, kernels)
+        ctx.table = table
+        pairs, counts = table.padded_pairs
+        return ops.indice_conv(features, kernels, pairs, counts, table.outputs, False, False, ConvAlgo.Native)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
+        """Gradients of features and kernels."""
+        features, kernels = ctx.saved_tensors
+        pairs, counts = ctx.table.padded_pairs
+        to_features, to_kernels = ops.indice_conv_backward(
+            features, kernels, gradient.contiguous(), pairs, counts, False, False, ConvAlgo.Native
+        )
+        return to_features, to_kernels, None
+
+
 class SpconvBackend:
-    """spconv for submanifold convolutions, on CUDA and (for comparison) on CPU.
+    """spconv for submanifold convolutions and strided ones of any kernel, on CUDA and (for comparison) on CPU.
 
     Computes in float16 on CUDA where the features are that, in float32 otherwise. What is float64 is left
     to PyTorch.
@@ -88,8 +120,7 @@ class SpconvBackend:
         """``out[i] = sum_k features[neighbour(i, k)] @ weight[k]``."""
         if features.dtype == torch.float64:
             return self._torch.submanifold(features, weight, neighbours)
-        half = features.dtype == torch.float16 and features.device.type == "cuda"
-        dtype = torch.float16 if half else torch.float32
+        dtype = _computed_in(features)
         size = round(weight.shape[0] ** (1 / 3))
         kernels = weight.permute(2, 0, 1).reshape(weight.shape[2], size, size, size, weight.shape[1])
         with torch.autocast(features.device.type, enabled=False):
@@ -112,3 +143,19 @@ class SpconvBackend:
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         return self._torch.up(features, weight, table)
+
+    def strided(
+        self,
+        features: Float[Tensor, "cells inputs"],
+        weight: Float[Tensor, "volume inputs outputs"],
+        rulebook: StridedRulebook,
+    ) -> Float[Tensor, "results outputs"]:
+        """``out[o] = sum over pairs (i, o) of offset k of features[i] @ weight[k]``."""
+        table = rulebook.there
+        # spconv cannot multiply where there are no rows.
+        if features.dtype == torch.float64 or not table.inputs or not table.outputs:
+            return self._torch.strided(features, weight, rulebook)
+        dtype = _computed_in(features)
+        kernels = weight.permute(2, 0, 1)[:, :, None, None]
+        with torch.autocast(features.device.type, enabled=False):
+            return StridedFunction.apply(features.to(dtype), kernels.to(dtype), table)  # type: ignore[no-any-return]

@@ -8,8 +8,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, neighbour_table
+from ponder_encoders.sparse.strided_rulebook import PairTable, StridedRulebook
 from ponder_encoders.sparse.torch_columns import columns_outer, columns_product
-from ponder_encoders.sparse.torch_pairs import pairs_gradients, pairs_product
+from ponder_encoders.sparse.torch_pairs import (
+    pairs_gradients,
+    pairs_product,
+    strided_gradients,
+    strided_product,
+)
 
 # From this product of input and output channels on, pairs are faster than columns (measured on CPU).
 _WIDE = 40 * 40
@@ -114,6 +120,27 @@ class UpFunction(torch.autograd.Function):
         return to_features, to_weight, None
 
 
+class StridedFunction(torch.autograd.Function):
+    """Strided convolution of any kernel, or its inverse, by pairs."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, table: PairTable) -> Tensor:
+        """Offset by offset: gather, multiply, add."""
+        ctx.save_for_backward(features, weight)
+        ctx.table = table
+        return strided_product(features, weight, table)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
+        """Offset by offset, the other way."""
+        features, weight = ctx.saved_tensors
+        needs = (ctx.needs_input_grad[0], ctx.needs_input_grad[1])
+        return *strided_gradients(gradient.contiguous(), features, weight, ctx.table, needs), None
+
+
 def to_children(
     coarse: Float[Tensor, "coarse inputs"], weight: Float[Tensor, "8 inputs outputs"], table: ChildTable
 ) -> Float[Tensor, "fine outputs"]:
@@ -169,3 +196,12 @@ class TorchBackend:
     ) -> Float[Tensor, "fine outputs"]:
         """``out[i] = features[parent(i)] @ weight[slot(i)]``."""
         return UpFunction.apply(*cast_together(features, weight), table)  # type: ignore[no-any-return]
+
+    def strided(
+        self,
+        features: Float[Tensor, "cells inputs"],
+        weight: Float[Tensor, "volume inputs outputs"],
+        rulebook: StridedRulebook,
+    ) -> Float[Tensor, "results outputs"]:
+        """``out[o] = sum over pairs (i, o) of offset k of features[i] @ weight[k]``."""
+        return StridedFunction.apply(*cast_together(features, weight), rulebook.there)  # type: ignore[no-any-return]

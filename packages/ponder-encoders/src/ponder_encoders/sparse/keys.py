@@ -44,15 +44,15 @@ def first_keys(scenes: int, device: torch.device) -> Int64[Tensor, " scenes"]:
     return torch.arange(scenes, device=device) << (3 * AXIS_BITS)
 
 
-def check_range(coordinates: Int[Tensor, "cells 3"], scenes: int) -> None:
-    """Raise ``ValueError`` with the extents where cells or scenes do not fit into a key."""
+def check_range(coordinates: Int[Tensor, "cells 3"], scenes: int, name: str = "grid_coord spans") -> None:
+    """Raise ``ValueError`` with the extents where cells or scenes do not fit into a key; ``name`` says whose."""
     lowest, highest = coordinates.amin(dim=0).tolist(), coordinates.amax(dim=0).tolist()
     if min(lowest) < -LARGEST_COORDINATE or max(highest) > LARGEST_COORDINATE:
         extents = ", ".join(
             f"{axis} {low}..{high}" for axis, low, high in zip("xyz", lowest, highest, strict=True)
         )
         raise ValueError(
-            f"grid_coord spans {extents}, but cells must lie within "
+            f"{name} {extents}, but cells must lie within "
             f"-{LARGEST_COORDINATE}..{LARGEST_COORDINATE}: subtract each scene's minimum, or use larger cells"
         )
     if scenes > LARGEST_SCENE + 1:

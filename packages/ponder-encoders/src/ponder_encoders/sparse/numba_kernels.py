@@ -1,4 +1,4 @@
-"""Fused CPU kernels of submanifold convolution: gather, multiply and add, block by block, in cache.
+"""Fused CPU kernels of sparse convolution: gather, multiply and add, block by block, in cache.
 
 Kept apart because importing it imports numba. ``no_type_check`` keeps run-time type checkers, which wrap
 functions, away from what numba must compile. Rows are float32 and contiguous; missing neighbours hold the
@@ -139,3 +139,57 @@ def backward(gradient, features, weight_transposed, neighbours, block, needs, to
                     for row in range(inputs):
                         for channel in range(outputs):
                             to_weight[part, mirrored, row, channel] += outer[row, channel]
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+@no_type_check
+def product(source, weight, rows, block, result):
+    """``result[i] = sum_k source[rows[i, k]] @ weight[k]``, whatever the rows; threads own blocks of results."""
+    results, volume = rows.shape
+    inputs, outputs = weight.shape[1], weight.shape[2]
+    for index in prange((results + block - 1) // block):
+        start, stop = index * block, min(results, (index + 1) * block)
+        gathered = np.empty((block, inputs), np.float32)
+        products = np.empty((block, outputs), np.float32)
+        positions = np.empty(block, np.int32)
+        result[start:stop] = 0
+        for offset in range(volume):
+            count = _gather(source, rows, offset, start, stop, gathered, positions)
+            if count > 0:
+                np.dot(gathered[:count], weight[offset], products[:count])
+                _add_rows(products, positions, count, result)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+@no_type_check
+def outer(source, other, rows, block, result):
+    """``result[:, k] = sum_i outer(source[rows[i, k]], other[i])``, one sum for each thread, to be added up.
+
+    Args:
+        source: what is gathered.
+        other: one row for each row of ``rows``.
+        rows: rows of ``source``, or their number where there is none.
+        block: rows worked on at a time.
+        result: zeros ``(parts, volume, inputs, outputs)``.
+    """
+    count_all, volume = rows.shape
+    inputs, outputs = source.shape[1], other.shape[1]
+    blocks, parts = (count_all + block - 1) // block, result.shape[0]
+    for part in prange(parts):
+        gathered = np.empty((block, inputs), np.float32)
+        own = np.empty((block, outputs), np.float32)
+        outer_product = np.empty((inputs, outputs), np.float32)
+        positions = np.empty(block, np.int32)
+        for index in range(part * blocks // parts, (part + 1) * blocks // parts):
+            start, stop = index * block, min(count_all, (index + 1) * block)
+            for offset in range(volume):
+                count = _gather(source, rows, offset, start, stop, gathered, positions)
+                if count == 0:
+                    continue
+                for entry in range(count):
+                    for channel in range(outputs):
+                        own[entry, channel] = other[positions[entry], channel]
+                np.dot(gathered[:count].T, own[:count], outer_product)
+                for row in range(inputs):
+                    for channel in range(outputs):
+                        result[part, offset, row, channel] += outer_product[row, channel]

@@ -10,22 +10,34 @@ from ponder_encoders.point_batch import PointBatch, scene_lengths
 from ponder_encoders.sparse.backend import SparseBackend
 from ponder_encoders.sparse.keys import check_range, first_keys, pack_keys
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
+from ponder_encoders.sparse.strided_rulebook import (
+    HALVING,
+    StridedGeometry,
+    StridedRulebook,
+    Triple,
+    strided_rulebook,
+)
 
 
 class OccupiedCells:
     """The occupied cells of one resolution, and their rulebooks, each built once on first use.
 
-    Layers at one resolution share this object, and so its rulebooks; the coarser resolution hangs on it.
+    Layers at one resolution share this object, and so its rulebooks; the resolutions that strided convolutions
+    lead to hang on it, one for each kernel, stride and padding.
 
     Attributes:
         keys: sorted keys of the cells; see :mod:`ponder_encoders.sparse.keys`.
+        shape: cells of the grid along x, y and z, which then holds cells ``0 .. shape - 1`` only and drops what a
+            strided convolution would write outside. None: cells may lie anywhere.
     """
 
-    def __init__(self, keys: Int64[Tensor, " cells"]) -> None:
+    def __init__(self, keys: Int64[Tensor, " cells"], shape: Triple | None = None) -> None:
         self.keys = keys
+        self.shape = shape
         self._neighbours: dict[int, NeighbourTable] = {}
         self._children: ChildTable | None = None
         self._coarser: OccupiedCells | None = None
+        self._strided: dict[StridedGeometry, tuple[OccupiedCells, StridedRulebook]] = {}
         self._scene_lengths: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -45,10 +57,36 @@ class OccupiedCells:
         return self._children
 
     def coarser(self) -> "OccupiedCells":
-        """The occupied cells of the next resolution, whose cells are twice as large."""
+        """The occupied cells of the next resolution, whose cells are twice as large; no cell is dropped."""
         if self._coarser is None:
-            self._coarser = OccupiedCells(self.children().coarse_keys)
+            shape = self.shape and (
+                (self.shape[0] + 1) // 2,
+                (self.shape[1] + 1) // 2,
+                (self.shape[2] + 1) // 2,
+            )
+            self._coarser = OccupiedCells(self.children().coarse_keys, shape)
         return self._coarser
+
+    def halved_by(self, geometry: StridedGeometry) -> bool:
+        """Whether that convolution leads to :meth:`coarser`: kernel 2, stride 2, and no half cells to drop."""
+        return geometry == HALVING and (self.shape is None or all(extent % 2 == 0 for extent in self.shape))
+
+    def strided(self, geometry: StridedGeometry) -> tuple["OccupiedCells", StridedRulebook]:
+        """The cells that a convolution of that geometry reaches, and its rulebook.
+
+        Raises:
+            ValueError: the kernel does not fit into the grid, or cells leave the range of keys.
+        """
+        if geometry not in self._strided:
+            shape = None if self.shape is None else geometry.output_shape(self.shape)
+            keys, rulebook = strided_rulebook(self.keys, geometry, shape)
+            cells = self.coarser() if self.halved_by(geometry) else OccupiedCells(keys, shape)
+            self._strided[geometry] = cells, rulebook
+        return self._strided[geometry]
+
+    def reached_by(self, geometry: StridedGeometry) -> "OccupiedCells":
+        """The cells that a convolution of that geometry leads to."""
+        return self.coarser() if self.halved_by(geometry) else self.strided(geometry)[0]
 
     def scene_lengths(self, scenes: int) -> tuple[int, ...]:
         """Number of cells of each of ``scenes`` scenes, one after the other (one wait for the device)."""
@@ -104,11 +142,26 @@ def scene_of_points(offsets: Int[Tensor, " batch"], points: int) -> Int64[Tensor
     )
 
 
-def order_cells(batch: PointBatch) -> CellOrder:
+def check_shape(coordinates: Int[Tensor, "cells 3"], shape: Triple) -> None:
+    """Raise ``ValueError`` where cells lie outside ``0 .. shape - 1``."""
+    outside = int(((coordinates < 0) | (coordinates >= coordinates.new_tensor(shape))).any(dim=1).sum())
+    if outside:
+        raise ValueError(
+            f"{outside} of {coordinates.shape[0]} cells lie outside the grid of {shape} cells: "
+            "drop those points first, or enlarge the grid"
+        )
+
+
+def order_cells(batch: PointBatch, shape: Triple | None = None) -> CellOrder:
     """Sort the points of a batch by cell.
 
+    Args:
+        batch: packed points.
+        shape: of the grid that bounds the cells; see :class:`OccupiedCells`.
+
     Raises:
-        ValueError: no points; cells that do not fit into keys; two points of one scene in the same cell.
+        ValueError: no points; cells that do not fit into keys, or lie outside ``shape``; two points of one scene
+            in the same cell.
     """
     points = batch.grid_coord.shape[0]
     if points == 0:
@@ -117,6 +170,8 @@ def order_cells(batch: PointBatch) -> CellOrder:
         )
     scene = scene_of_points(batch.offsets, points)
     check_range(batch.grid_coord, batch.offsets.shape[0])
+    if shape is not None:
+        check_shape(batch.grid_coord, shape)
     keys, order = torch.sort(pack_keys(scene, batch.grid_coord))
     duplicates = int((keys[1:] == keys[:-1]).sum())
     if duplicates:
@@ -126,4 +181,4 @@ def order_cells(batch: PointBatch) -> CellOrder:
         )
     inverse = torch.empty_like(order)
     inverse[order] = torch.arange(points, device=order.device)
-    return CellOrder(cells=OccupiedCells(keys), order=order, inverse=inverse)
+    return CellOrder(cells=OccupiedCells(keys, shape), order=order, inverse=inverse)
