@@ -243,6 +243,8 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
+# PyTorch's compiler makes an instance of every autograd function, of which PyTorch warns.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @every_lift
 def test_the_learned_part_compiles_as_one_graph(kind: str, unchecked: Any) -> None:
     sizes = {"layers": 1, "recompute": False} if kind == "BevFormerLift" else {}
