@@ -10,6 +10,7 @@ its own backend (numba's kernels do not tell); times are of the backend that "au
 import argparse
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from measuring import conditions, median_times, peak_of, restart_with_allocator, run_apart
@@ -60,7 +61,7 @@ def make_input(name: str) -> PointBatch | PositionBatch:
     )
 
 
-def make_encoder(name: str, size: str, **settings: str) -> nn.Module:
+def make_encoder(name: str, size: str, **settings: Any) -> nn.Module:
     torch.manual_seed(0)
     return create_encoder(name, size=size, **settings)
 
