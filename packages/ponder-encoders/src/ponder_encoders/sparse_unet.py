@@ -17,6 +17,7 @@ from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.published_file import read_published
 from ponder_encoders.sparse.backend import BackendName, check_backend, choose_backend
 from ponder_encoders.sparse.tensor import SparseTensor, order_cells
+from ponder_encoders.sparse_unet_in_place import encode_decode_in_place, runs_in_place
 from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, Stem
 
 
@@ -228,6 +229,8 @@ class SparseUNet(nn.Module):
 
     def encode_decode(self, tensor: SparseTensor, conditions: SceneConditions | None = None) -> SparseTensor:
         """The network itself, on features already in the order of their cells."""
+        if runs_in_place(self, tensor, conditions):
+            return encode_decode_in_place(self, tensor, conditions)
         tensor = self.stem(tensor, conditions)
         skips = []
         for stage in self.encoder:
