@@ -233,6 +233,8 @@ class SparseUNet(nn.Module):
 
     def encode_decode(self, tensor: SparseTensor, conditions: SceneConditions | None = None) -> SparseTensor:
         """The network itself, on features already in the order of their cells."""
+        if runs_in_place(self, tensor, conditions):
+            return encode_decode_in_place(self, tensor, conditions)
         for stage in self.stages(tensor, conditions):
             tensor = stage
         return tensor

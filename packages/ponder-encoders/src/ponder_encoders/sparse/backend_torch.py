@@ -21,6 +21,11 @@ from ponder_encoders.sparse.torch_pairs import (
 _WIDE = 40 * 40
 
 
+def is_wide(weight: Float[Tensor, "volume inputs outputs"]) -> bool:
+    """Whether a submanifold convolution is computed by pairs, not by columns."""
+    return weight.shape[1] * weight.shape[2] >= _WIDE
+
+
 class ColumnsFunction(torch.autograd.Function):
     """Submanifold convolution by columns."""
 
@@ -176,7 +181,7 @@ class TorchBackend:
         neighbours: NeighbourTable,
     ) -> Float[Tensor, "cells outputs"]:
         """``out[i] = sum_k features[neighbour(i, k)] @ weight[k]``."""
-        function = ColumnsFunction if weight.shape[1] * weight.shape[2] < _WIDE else PairsFunction
+        function = PairsFunction if is_wide(weight) else ColumnsFunction
         return function.apply(*cast_together(features, weight), neighbours)  # type: ignore[no-any-return]
 
     def down(

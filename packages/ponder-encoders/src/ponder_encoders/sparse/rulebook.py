@@ -81,10 +81,10 @@ def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> Neighbou
     """
     check_kernel_size(kernel_size)
     radius, volume, cells = kernel_size // 2, kernel_size**3, keys.shape[0]
-    own_rows = torch.arange(cells, device=keys.device)
+    own_rows = torch.arange(cells, dtype=torch.int32, device=keys.device)
     padded_keys = torch.cat([keys, keys.new_full((kernel_size,), BEYOND)])
     # One more column than cells: where a lookup misses, its mirror image is written there and dropped.
-    table = keys.new_full((volume, cells + 1), cells)
+    table = torch.full((volume, cells + 1), cells, dtype=torch.int32, device=keys.device)
     table[volume // 2, :cells] = own_rows
     for column in range(kernel_size**2 // 2 + 1):
         dx, dy = column // kernel_size - radius, column % kernel_size - radius
@@ -99,7 +99,7 @@ def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> Neighbou
             table[offset, :cells] = neighbour
             table[volume - 1 - offset].scatter_(0, neighbour, own_rows)
             found, wanted = found + hit, wanted + 1
-    return NeighbourTable(table[:, :cells].to(torch.int32).t().contiguous())
+    return NeighbourTable(table[:, :cells].t().contiguous())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,22 +33,27 @@ def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def with_zero_row(source: Float[Tensor, "cells channels"]) -> Float[Tensor, "cells_and_1 channels"]:
+    """A copy with one more row, of zeros, which stands for missing neighbours."""
+    return torch.cat([source, source.new_zeros(1, source.shape[1])])
+
+
 class Columns:
     """Chunks of gathered neighbourhoods, ``(rows, offsets * channels)``; each overwrites the one before.
 
     Args:
-        source: features to gather.
-        rows: for each output which rows of ``source``, at each offset; ``len(source)`` where there is none.
+        padded: features to gather, and a row of zeros after them.
+        rows: for each output which rows of ``padded``, at each offset; the last where there is none.
     """
 
     def __init__(
-        self, source: Float[Tensor, "cells channels"], rows: Int32[Tensor, "outputs offsets"]
+        self, padded: Float[Tensor, "cells_and_1 channels"], rows: Int32[Tensor, "outputs offsets"]
     ) -> None:
-        self._padded = torch.cat([source, source.new_zeros(1, source.shape[1])])
+        self._padded = padded
         self._rows = rows
-        width = rows.shape[1] * source.shape[1]
-        self._step = chunk_rows(rows.shape[0], width * source.element_size(), source.device)
-        self._buffer = source.new_empty(self._step * rows.shape[1], source.shape[1])
+        width = rows.shape[1] * padded.shape[1]
+        self._step = chunk_rows(rows.shape[0], width * padded.element_size(), padded.device)
+        self._buffer = padded.new_empty(self._step * rows.shape[1], padded.shape[1])
 
     def __iter__(self) -> Iterator[tuple[slice, Float[Tensor, "rows width"]]]:
         """Which outputs, and their columns."""
@@ -67,9 +72,21 @@ def columns_product(
     """``out[i] = sum_k source[rows[i, k]] @ weight[k]``."""
     result = source.new_empty(rows.shape[0], weight.shape[2])
     matrix = weight.reshape(-1, weight.shape[2])
-    for span, columns in Columns(source, rows):
+    for span, columns in Columns(with_zero_row(source), rows):
         torch.mm(columns, matrix, out=result[span])
     return result
+
+
+def add_columns_product(
+    result: Float[Tensor, "results outputs"],
+    padded: Float[Tensor, "cells_and_1 inputs"],
+    weight: Float[Tensor, "offsets inputs outputs"],
+    rows: Int32[Tensor, "results offsets"],
+) -> None:
+    """``result[i] += sum_k padded[rows[i, k]] @ weight[k]``; ``padded`` ends in a row of zeros."""
+    matrix = weight.reshape(-1, weight.shape[2])
+    for span, columns in Columns(padded, rows):
+        result[span].addmm_(columns, matrix)
 
 
 def columns_outer(
@@ -80,7 +97,7 @@ def columns_outer(
     """``out[k] = sum_i outer(source[rows[i, k]], other[i])``, added up in at least float32."""
     accumulated = accumulation_dtype(source.dtype)
     result = source.new_zeros(rows.shape[1] * source.shape[1], other.shape[1], dtype=accumulated)
-    for span, columns in Columns(source, rows):
+    for span, columns in Columns(with_zero_row(source), rows):
         if source.dtype == accumulated:
             result.addmm_(columns.t(), other[span])
         else:

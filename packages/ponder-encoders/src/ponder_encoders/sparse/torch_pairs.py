@@ -92,6 +92,17 @@ def pairs_product(
     return result.to(features.dtype)
 
 
+def add_pairs_product(
+    result: Float[Tensor, "cells outputs"],
+    features: Float[Tensor, "cells inputs"],
+    weight: Float[Tensor, "volume inputs outputs"],
+    neighbours: NeighbourTable,
+) -> None:
+    """``result[i] += sum_k features[neighbour(i, k)] @ weight[k]``."""
+    result.addmm_(features, weight[weight.shape[0] // 2])
+    _add_products(result, features, weight, _off_centre(neighbours))
+
+
 def pairs_gradients(
     gradient: Float[Tensor, "cells outputs"],
     features: Float[Tensor, "cells inputs"],
