@@ -183,7 +183,6 @@ def test_samples_depend_on_neither_workers_nor_order() -> None:
     for first, second, third in zip(forwards, backwards, from_workers, strict=True):
         assert_same(first, second)
         assert_same(first, third)
-    assert len({len(sample.scene) for sample in forwards}) > 1
     assert any("+" in sample.scene.name for sample in forwards)
     assert not torch.equal(sample_of(0, 2).scene.coord[:5], forwards[0].scene.coord[:5])
 

@@ -27,7 +27,7 @@ from ponder_data.depth import (
 from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
-from ponder_data.grid import GridSample, grid_sample, sample_scene
+from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
 from ponder_data.rays import (
     Rays,
@@ -95,6 +95,7 @@ __all__ = [
     "draw_uniform",
     "estimate_normals",
     "fuse_views",
+    "grid_fragments",
     "grid_sample",
     "mask_points",
     "normals_from_depth",
@@ -107,6 +108,7 @@ __all__ = [
     "register_color",
     "sample_rays",
     "sample_scene",
+    "scene_fragments",
     "take_points",
     "to_world",
     "view_rays",
