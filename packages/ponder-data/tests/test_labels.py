@@ -10,6 +10,7 @@ from ponder_data.labels import (
     ROOMS,
     S3DIS,
     SCANNET20,
+    SCANNET200,
     STRUCTURED3D,
     SYNONYMS,
     LabelSet,
@@ -17,9 +18,9 @@ from ponder_data.labels import (
     same_meaning,
 )
 
-SETS = (NYU40, SCANNET20, STRUCTURED3D, S3DIS, NUSCENES_LIDARSEG, NUSCENES_DETECTION, ROOMS)
+SETS = (NYU40, SCANNET20, SCANNET200, STRUCTURED3D, S3DIS, NUSCENES_LIDARSEG, NUSCENES_DETECTION, ROOMS)
 SIZES = {NYU40: (40, 41), SCANNET20: (20, 41), STRUCTURED3D: (25, 41), S3DIS: (13, 13)}
-SIZES |= {NUSCENES_LIDARSEG: (16, 32), NUSCENES_DETECTION: (10, 32), ROOMS: (17, 17)}
+SIZES |= {SCANNET200: (200, 1192), NUSCENES_LIDARSEG: (16, 32), NUSCENES_DETECTION: (10, 32), ROOMS: (17, 17)}
 
 
 @pytest.mark.parametrize("labels", SETS, ids=lambda labels: labels.name)
@@ -81,3 +82,10 @@ def test_tables_that_do_not_match_are_refused() -> None:
         LabelSet(name="s", names=("a", "a"), colors=((0, 0, 0),) * 2, raw_ids=((0,), (1,)), raw_set="ids")
     with pytest.raises(ValueError, match="raw id 3 occurs more than once"):
         LabelSet(name="s", names=("a", "b"), colors=((0, 0, 0),) * 2, raw_ids=((3,), (3,)), raw_set="ids")
+
+
+def test_scannet200_knows_scannet20_by_name() -> None:
+    place = map_classes(SCANNET20, SCANNET200)
+    assert all(label >= 0 for label in place)
+    assert SCANNET200.names[place[SCANNET20.names.index("sofa")]] == "couch"
+    assert SCANNET200.from_raw(torch.tensor([6, 1191, 12, 1177])).tolist() == [5, 199, -1, -1]

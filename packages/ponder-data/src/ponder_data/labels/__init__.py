@@ -8,6 +8,7 @@ from ponder_data.labels.nyu40 import NYU40
 from ponder_data.labels.rooms import ROOMS
 from ponder_data.labels.s3dis import S3DIS
 from ponder_data.labels.scannet20 import SCANNET20
+from ponder_data.labels.scannet200 import SCANNET200
 from ponder_data.labels.structured3d import STRUCTURED3D
 from ponder_data.labels.synonyms import SYNONYMS, map_classes, same_meaning
 
@@ -19,6 +20,7 @@ __all__ = [
     "ROOMS",
     "S3DIS",
     "SCANNET20",
+    "SCANNET200",
     "STRUCTURED3D",
     "SYNONYMS",
     "Color",
