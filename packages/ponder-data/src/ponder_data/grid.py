@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ponder_data.scene import Scene, take_points
 
-CHUNK = 2**16
+CHUNK = 2**15
 """Points whose cells are computed at a time."""
 
 
@@ -57,10 +57,14 @@ class CellNumbers:
         """Return the cells with these numbers, counted from the lowest along each axis, int64."""
         _, ny, nz = self.extent
         # Quotients of whole numbers below 2^52 are floored exactly in float64, which divides faster.
-        number = number.double() if math.prod(self.extent) < 2**52 else number
-        column = torch.div(number, nz, rounding_mode="trunc")
-        x = torch.div(column, ny, rounding_mode="trunc")
-        return torch.stack((x, column - x * ny, number - column * nz), dim=1).long()
+        exact = math.prod(self.extent) < 2**52
+        cells = torch.empty(number.shape[0], 3, dtype=torch.int64, device=number.device)
+        for given, out in zip(number.split(CHUNK), cells.split(CHUNK), strict=True):
+            part = given.double() if exact else given
+            column = torch.div(part, nz, rounding_mode="trunc")
+            x = torch.div(column, ny, rounding_mode="trunc")
+            out[:, 0], out[:, 1], out[:, 2] = x, column - x * ny, part - column * nz
+        return cells
 
 
 def _bounds(coord: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
@@ -192,7 +196,9 @@ def grid_sample(
         draw = torch.rand(place.shape, generator=generator, dtype=torch.float64, device=generator.device)
         # With 53 random bits, the largest product still rounds to less than the count.
         place = place + draw.to(coord.device).mul_(cells.count).long()
-    return GridSample(index=cells.order[place], grid_coord=cells.grid_coord, inverse=cells.inverse)
+    return GridSample(
+        index=cells.order.index_select(0, place), grid_coord=cells.grid_coord, inverse=cells.inverse
+    )
 
 
 def grid_fragments(
