@@ -24,10 +24,10 @@ from ponder_data.depth import (
     project_to_view,
     to_world,
 )
-from ponder_data.draws import draw_distinct, draw_uniform
+from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
-from ponder_data.grid import GridSample, grid_sample, sample_scene
+from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
 from ponder_data.rays import (
     Rays,
@@ -40,13 +40,25 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
-from ponder_data.transforms import AugmentationConfig, ColorJitterConfig, MaskingConfig, augment, mask_points
+from ponder_data.transforms import (
+    AugmentationConfig,
+    AutoContrastConfig,
+    ColorJitterConfig,
+    ElasticConfig,
+    JitterConfig,
+    MaskingConfig,
+    MixConfig,
+    SphereCropConfig,
+    augment,
+    mask_points,
+)
 
 __all__ = [
     "IGNORE_LABEL",
     "ROOM_CLASSES",
     "ROOM_PALETTE",
     "AugmentationConfig",
+    "AutoContrastConfig",
     "Batch",
     "Boxes",
     "CachedScenes",
@@ -54,8 +66,11 @@ __all__ = [
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
+    "ElasticConfig",
     "GridSample",
+    "JitterConfig",
     "MaskingConfig",
+    "MixConfig",
     "Projection",
     "Rays",
     "RgbdSequence",
@@ -64,6 +79,7 @@ __all__ = [
     "SampleConfig",
     "Scene",
     "Scenes",
+    "SphereCropConfig",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "View",
@@ -75,9 +91,11 @@ __all__ = [
     "collate",
     "concatenate_rays",
     "draw_distinct",
+    "draw_event",
     "draw_uniform",
     "estimate_normals",
     "fuse_views",
+    "grid_fragments",
     "grid_sample",
     "mask_points",
     "normals_from_depth",
@@ -90,6 +108,7 @@ __all__ = [
     "register_color",
     "sample_rays",
     "sample_scene",
+    "scene_fragments",
     "take_points",
     "to_world",
     "view_rays",
