@@ -6,6 +6,8 @@ in [0, 1]; label -1 means "ignore".
 
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.synthetic_rooms import (
@@ -29,6 +31,12 @@ from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
+from ponder_data.nuscenes.classes import (
+    NUSCENES_ATTRIBUTES,
+    NUSCENES_CLASSES,
+    NUSCENES_DETECTION_CLASSES,
+    NUSCENES_PALETTE,
+)
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -55,6 +63,10 @@ from ponder_data.transforms import (
 
 __all__ = [
     "IGNORE_LABEL",
+    "NUSCENES_ATTRIBUTES",
+    "NUSCENES_CLASSES",
+    "NUSCENES_DETECTION_CLASSES",
+    "NUSCENES_PALETTE",
     "ROOM_CLASSES",
     "ROOM_PALETTE",
     "AugmentationConfig",
@@ -69,8 +81,12 @@ __all__ = [
     "ElasticConfig",
     "GridSample",
     "JitterConfig",
+    "LidarsegFolder",
+    "LidarsegFolderConfig",
     "MaskingConfig",
     "MixConfig",
+    "NuScenes",
+    "NuScenesConfig",
     "Projection",
     "Rays",
     "RgbdSequence",
