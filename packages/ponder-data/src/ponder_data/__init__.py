@@ -14,6 +14,7 @@ from ponder_data.datasets.synthetic_rooms import (
     SyntheticRooms,
     SyntheticRoomsConfig,
 )
+from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -41,6 +42,7 @@ from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
 from ponder_data.transforms import AugmentationConfig, ColorJitterConfig, MaskingConfig, augment, mask_points
+from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, virtual_view
 
 __all__ = [
     "IGNORE_LABEL",
@@ -64,10 +66,13 @@ __all__ = [
     "SampleConfig",
     "Scene",
     "Scenes",
+    "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "View",
     "ViewSource",
+    "VirtualScans",
+    "VirtualScansConfig",
     "augment",
     "back_project",
     "camera_points",
@@ -82,6 +87,7 @@ __all__ = [
     "mask_points",
     "normals_from_depth",
     "pixel_index_rays",
+    "place_cameras",
     "point_features",
     "prepare_sample",
     "project",
@@ -90,9 +96,12 @@ __all__ = [
     "register_color",
     "sample_rays",
     "sample_scene",
+    "scene_surfels",
+    "splat",
     "take_points",
     "to_world",
     "view_rays",
+    "virtual_view",
     "with_scene_index",
     "write_points_ply",
 ]
