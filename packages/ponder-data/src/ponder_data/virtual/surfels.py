@@ -43,8 +43,8 @@ def disc_radius(
     """
     points = coord.double().numpy()
     tree = KDTree(points) if tree is None else tree
-    distance, _ = tree.query(points, k=[min(_NEIGHBOURS + 1, len(points))])
-    return torch.from_numpy(np.minimum(distance[:, 0], largest)).float()
+    distance, _ = tree.query(points, k=min(_NEIGHBOURS + 1, len(points)))
+    return torch.from_numpy(np.minimum(distance.reshape(len(points), -1)[:, -1], largest)).float()
 
 
 def scene_surfels(scene: Scene, largest: float, tree: KDTree | None = None) -> Surfels:
