@@ -16,6 +16,7 @@ from ponder_data.datasets.synthetic_rooms import (
     SyntheticRooms,
     SyntheticRoomsConfig,
 )
+from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -60,6 +61,7 @@ from ponder_data.transforms import (
     augment,
     mask_points,
 )
+from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, virtual_view
 
 __all__ = [
     "IGNORE_LABEL",
@@ -96,10 +98,13 @@ __all__ = [
     "Scene",
     "Scenes",
     "SphereCropConfig",
+    "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "View",
     "ViewSource",
+    "VirtualScans",
+    "VirtualScansConfig",
     "augment",
     "back_project",
     "camera_points",
@@ -116,6 +121,7 @@ __all__ = [
     "mask_points",
     "normals_from_depth",
     "pixel_index_rays",
+    "place_cameras",
     "point_features",
     "prepare_sample",
     "project",
@@ -125,9 +131,12 @@ __all__ = [
     "sample_rays",
     "sample_scene",
     "scene_fragments",
+    "scene_surfels",
+    "splat",
     "take_points",
     "to_world",
     "view_rays",
+    "virtual_view",
     "with_scene_index",
     "write_points_ply",
 ]
