@@ -69,8 +69,13 @@ def _joined_boxes(first: Boxes | None, second: Boxes | None) -> Boxes | None:
     if first is None or second is None:
         return first if second is None else second
     return replace(
-        first, **{f.name: torch.cat((getattr(first, f.name), getattr(second, f.name))) for f in fields(first)}
+        first, **{f.name: _joined(getattr(first, f.name), getattr(second, f.name)) for f in fields(first)}
     )
+
+
+def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Return both one after the other; None unless both are known."""
+    return None if first is None or second is None else torch.cat((first, second))
 
 
 def _renumbered(scene: Scene, start: int) -> Scene:
@@ -90,7 +95,8 @@ def _renumbered(scene: Scene, start: int) -> Scene:
 def mix3d(first: Scene, second: Scene) -> Scene:
     """Return both scenes as one: each centred as :func:`center_shift` does, their points and boxes side by side.
 
-    Instances of the second are numbered after those of the first. Pictures show one scene only, so the result
+    Instances of the second are numbered after those of the first. What only one of them knows of its boxes or of its
+    LiDAR returns is left out. Pictures show one scene only, so the result
     has no views: it can be learned from by labels, but not rendered.
 
     Raises:
@@ -108,6 +114,9 @@ def mix3d(first: Scene, second: Scene) -> Scene:
         normal=torch.cat((first.normal, second.normal)),
         semantic=_joined_labels(first.semantic, second.semantic, lengths),
         instance=_joined_labels(first.instance, second.instance, lengths),
+        intensity=_joined(first.intensity, second.intensity),
+        time=_joined(first.time, second.time),
+        ring=_joined(first.ring, second.ring),
         boxes=_joined_boxes(first.boxes, second.boxes),
         views=(),
         held_out_views=(),

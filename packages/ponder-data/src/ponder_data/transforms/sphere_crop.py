@@ -31,7 +31,8 @@ class SphereCropConfig(BaseModel):
 
 
 def _kept_boxes(boxes: Boxes, kept: Bool[Tensor, " boxes"]) -> Boxes:
-    return replace(boxes, **{f.name: getattr(boxes, f.name)[kept] for f in fields(boxes)})
+    values = {f.name: getattr(boxes, f.name) for f in fields(boxes)}
+    return replace(boxes, **{name: None if value is None else value[kept] for name, value in values.items()})
 
 
 def sphere_crop(scene: Scene, config: SphereCropConfig, generator: torch.Generator) -> Scene:
