@@ -145,16 +145,17 @@ def test_no_more_is_alive_than_rulebooks_skips_and_two_activations(
     grid_coord = (torch.rand(22, 22, 22, generator=generator) < 0.3).nonzero()
     count = len(grid_coord)
     batch = PointBatch(grid_coord=grid_coord, features=torch.randn(count, 4), offsets=torch.tensor([count]))
-    unet = make_unet((8, 8, 8, 8), base_channels=4)
+    unet = make_unet((16, 16, 16, 16), base_channels=8, layers=(1, 1, 1, 2))
     fine = order_cells(batch).cells
     half = fine.coarser()
-    skips = 4 * (len(fine) * 4 + len(half) * 8)
-    largest = 4 * len(fine) * 8
+    ordered = batch.features.nbytes
+    skips = 4 * (len(fine) * 8 + len(half) * 16)
+    largest = 4 * len(fine) * 16
     kernel = max(parameter.nbytes for parameter in unet.parameters())
     # A kernel with its norm folded in, the half of it for one part, and the buffers of a layer.
     slack = 2 * kernel + 4 * buffer
     assert slack < 0.6 * largest
     peak, rulebooks = most_alive(unet, batch)
-    assert peak < rulebooks + skips + 2 * largest + slack
+    assert peak < rulebooks + ordered + skips + 2 * largest + slack
     monkeypatch.setattr("ponder_encoders.sparse_unet.runs_in_place", lambda *_: False)
-    assert most_alive(unet, batch)[0] > rulebooks + skips + 2 * largest + slack
+    assert most_alive(unet, batch)[0] > rulebooks + ordered + skips + 2 * largest + slack

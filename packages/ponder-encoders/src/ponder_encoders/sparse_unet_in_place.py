@@ -19,7 +19,7 @@ from ponder_encoders.conditions import SceneConditions
 from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.sparse.backend_torch import TorchBackend, is_wide
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
-from ponder_encoders.sparse.tensor import OccupiedCells, SparseTensor
+from ponder_encoders.sparse.tensor import SparseTensor
 from ponder_encoders.sparse.torch_columns import add_columns_product, chunk_rows, spans, with_zero_row
 from ponder_encoders.sparse.torch_pairs import add_pairs_product
 from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, ResidualBlock, Stem
@@ -64,7 +64,10 @@ def encode_decode_in_place(
     for stage in network.decoder:
         assert isinstance(stage, DecoderStage), "a network's decoder holds decoder stages"
         cells, skip = kept.pop()
-        features = _decode(features, skip, stage, conditions, cells)
+        features = _up(features, _folded(stage.up.weight, stage.norm, conditions), cells.children())
+        for index, block in enumerate(_blocks(stage)):
+            parts = [features, skip] if index == 0 else [features]
+            _add_block(parts, block, conditions, cells.neighbours(3, tensor.backend))
     return SparseTensor(features=features[:-1], cells=cells, backend=tensor.backend)
 
 
@@ -78,20 +81,6 @@ def _stem(tensor: SparseTensor, stem: Stem, conditions: SceneConditions | None) 
 
 def _blocks(stage: EncoderStage | DecoderStage) -> list[ResidualBlock]:
     return [block for block in stage.blocks if isinstance(block, ResidualBlock)]
-
-
-def _decode(
-    coarse: Padded,
-    skip: Padded,
-    stage: DecoderStage,
-    conditions: SceneConditions | None,
-    cells: OccupiedCells,
-) -> Padded:
-    features = _up(coarse, _folded(stage.up.weight, stage.norm, conditions), cells.children())
-    neighbours = cells.neighbours(3, TorchBackend())
-    for index, block in enumerate(_blocks(stage)):
-        _add_block([features, skip] if index == 0 else [features], block, conditions, neighbours)
-    return features
 
 
 def _folded(

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ponder_encoders.sparse.keys import BEYOND, REACH, key_step, pack_keys, unpack_keys
 
+_TURNED_AT_ONCE = 9
+
 
 class NeighbourTable:
     """Neighbours of each cell under an odd kernel, for convolutions whose outputs are the input's own cells.
@@ -41,9 +43,11 @@ class NeighbourTable:
         Held as int64: PyTorch adds rows several times faster by those than by int32.
         """
         result = []
-        for column in self.rows.t().contiguous():
-            cells = (column < self.cells).nonzero().squeeze(1)
-            result.append((column.index_select(0, cells).to(torch.int64), cells))
+        # A few offsets at a time: reading along a column of the table is slow, and a turned copy as large as it.
+        for columns in self.rows.split(_TURNED_AT_ONCE, dim=1):
+            for column in columns.t().contiguous():
+                cells = (column < self.cells).nonzero().squeeze(1)
+                result.append((column.index_select(0, cells).to(torch.int64), cells))
         return result
 
     @cached_property
@@ -83,23 +87,27 @@ def neighbour_table(keys: Int64[Tensor, " cells"], kernel_size: int) -> Neighbou
     radius, volume, cells = kernel_size // 2, kernel_size**3, keys.shape[0]
     own_rows = torch.arange(cells, dtype=torch.int32, device=keys.device)
     padded_keys = torch.cat([keys, keys.new_full((kernel_size,), BEYOND)])
-    # One more column than cells: where a lookup misses, its mirror image is written there and dropped.
-    table = torch.full((volume, cells + 1), cells, dtype=torch.int32, device=keys.device)
-    table[volume // 2, :cells] = own_rows
+    rows = torch.empty(cells, volume, dtype=torch.int32, device=keys.device)
     for column in range(kernel_size**2 // 2 + 1):
         dx, dy = column // kernel_size - radius, column % kernel_size - radius
-        heights = range(-radius, 0) if (dx, dy) == (0, 0) else range(-radius, radius + 1)
-        if not heights:
-            continue
-        wanted = keys + key_step(dx, dy, heights[0])
+        centre = (dx, dy) == (0, 0)
+        # One more entry than cells: where a lookup misses, its mirror image is written there and dropped.
+        here = torch.full((kernel_size, cells + 1), cells, dtype=torch.int32, device=keys.device)
+        there = here if centre else here.clone()
+        wanted = keys + key_step(dx, dy, -radius)
         found = torch.searchsorted(keys, wanted)
-        for offset in range(column * kernel_size, column * kernel_size + len(heights)):
+        for level in range(radius if centre else kernel_size):
             hit = padded_keys[found] == wanted
             neighbour = torch.where(hit, found, cells)
-            table[offset, :cells] = neighbour
-            table[volume - 1 - offset].scatter_(0, neighbour, own_rows)
+            here[level, :cells] = neighbour
+            there[kernel_size - 1 - level].scatter_(0, neighbour, own_rows)
             found, wanted = found + hit, wanted + 1
-    return NeighbourTable(table[:, :cells].t().contiguous())
+        if centre:
+            here[radius, :cells] = own_rows
+        first = column * kernel_size
+        rows[:, first : first + kernel_size] = here[:, :cells].t()
+        rows[:, volume - first - kernel_size : volume - first] = there[:, :cells].t()
+    return NeighbourTable(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
