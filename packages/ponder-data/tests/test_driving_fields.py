@@ -69,6 +69,7 @@ def test_crops_and_mixes_carry_what_is_known(scene: Scene) -> None:
     assert both.boxes.num_points is not None
     assert both.boxes.num_points.tolist() == [*range(boxes), *range(boxes)]
     assert both.intensity is not None
+    assert known.intensity is not None
     assert torch.equal(both.intensity[points:], known.intensity)
     assert one.intensity is None
     assert one.boxes is not None
