@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from ponder_data import (
+    Boxes,
     LidarsegFolder,
     LidarsegFolderConfig,
     NuScenes,
     NuScenesConfig,
-    Boxes,
 )
 
 

@@ -16,6 +16,7 @@ from ponder_data.datasets.synthetic_rooms import (
     SyntheticRooms,
     SyntheticRoomsConfig,
 )
+from ponder_data.datasets.synthetic_streets import SyntheticStreets, SyntheticStreetsConfig
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -82,6 +83,8 @@ __all__ = [
     "Scenes",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
+    "SyntheticStreets",
+    "SyntheticStreetsConfig",
     "View",
     "ViewSource",
     "augment",
