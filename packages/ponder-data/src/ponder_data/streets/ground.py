@@ -69,13 +69,13 @@ def _paint(profile: Profile) -> list[Scenery]:
     dashed = [0.0] if profile.median == 0 else []
     dashed += [s * (0.5 * profile.median + k * LANE) for k in range(1, profile.lanes) for s in (-1.0, 1.0)]
     for y in dashed:
-        for x in np.arange(profile.begin, profile.end - 3, 9.0):
+        for x in np.arange(profile.begin, profile.end - 3, 9.0).tolist():
             if not profile.is_crossing(x + 1.5, 5.0):
                 lines.append(line((x, x + 3.0), y, 0.14))
     if profile.crossing is not None:
         for end in (-1.0, 1.0):
             x = profile.crossing + end * (0.5 * profile.crossing_width + 2.5)
-            for y in np.arange(-profile.curb + 0.6, profile.curb, 1.1):
+            for y in np.arange(-profile.curb + 0.6, profile.curb, 1.1).tolist():
                 lines.append(line((x - 1.5, x + 1.5), float(y), 0.5))
     return lines
 

@@ -40,7 +40,7 @@ def _verge(rng: np.random.Generator, profile: Profile) -> list[Scenery]:
         y = side * (profile.curb + 0.55)
         for begin, end in profile.blocks(1.0):
             scenery += placed(sign_post(rng), begin if begin > profile.begin else end, y, 0.0, z=CURB)
-            for x in np.arange(begin + rng.uniform(3.0, 9.0), end - 2.0, rng.uniform(7.0, 11.0)):
+            for x in np.arange(begin + rng.uniform(3.0, 9.0), end - 2.0, rng.uniform(7.0, 11.0)).tolist():
                 roll = rng.random()
                 if roll < trees:
                     scenery += placed(tree(rng), x, y, rng.uniform(0, 2 * np.pi), z=CURB)
@@ -50,7 +50,7 @@ def _verge(rng: np.random.Generator, profile: Profile) -> list[Scenery]:
                     scenery += placed(sign_post(rng), x, y, 0.0 if side < 0 else np.pi, z=CURB)
     if profile.median > 0.5 * LANE:
         for begin, end in profile.blocks(1.0):
-            for x in np.arange(begin + 2.0, end - 2.0, rng.uniform(5.0, 12.0)):
+            for x in np.arange(begin + 2.0, end - 2.0, rng.uniform(5.0, 12.0)).tolist():
                 plant = bush(rng) if rng.random() < 0.8 else lamp_post(rng)
                 scenery += placed(plant, x, 0.0, rng.uniform(0, 2 * np.pi), z=CURB)
     return scenery

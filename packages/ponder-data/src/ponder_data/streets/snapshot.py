@@ -48,7 +48,7 @@ def take_snapshot(primitives: Primitives, light: Daylight, shadows: Shadows, cam
     color[empty] = sky_color(light, rays[:, empty].T)
     size = (camera.height, camera.width)
 
-    def image(values: np.ndarray, missing: float) -> np.ndarray:
+    def image(values: np.ndarray, missing: float | int) -> np.ndarray:
         filled = np.full(len(hits.depth), missing, dtype=values.dtype)
         filled[seen] = values
         return filled.reshape(size)

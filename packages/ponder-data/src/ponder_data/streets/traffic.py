@@ -134,7 +134,10 @@ def build_site(
     center = 0.5 * (site[0] + site[1])
     if rng.random() < 0.75:
         heading = 0.0 if rng.random() < 0.5 else np.pi
-        yield _actor(excavator(rng), center, middle + side * 0.25, heading, attribute="vehicle.stopped")
+        machine = excavator(rng)
+        # Behind the barriers; it may stand on the edge of the sidewalk.
+        place = max(abs(middle) + 0.25, abs(edge) + 0.4 + 0.5 * machine.width)
+        yield _actor(machine, center, side * place, heading, attribute="vehicle.stopped")
     for reach in rng.uniform(4.2, 5.5, rng.integers(1, 3)):
         worker = pedestrian(rng, walking=False, category="human.pedestrian.construction_worker")
         yield _actor(

@@ -54,10 +54,10 @@ def car(rng: np.random.Generator) -> Thing:
     ]
     middle, reach = 0.5 * (start + end) * length, (start - end) * length
     parts = [
-        box((0, 0, 0.5 * (floor + belt)), (length - 0.1, width - 0.06, belt - floor), paint),
-        box((0, 0, floor + 0.18), (length, width - 0.16, 0.26), paint),
-        box((middle, 0, 0.5 * (belt + height)), (reach, width - 0.22, height - belt - 0.05), GLASS),
-        box((middle, 0, height - 0.03), (0.86 * reach, width - 0.26, 0.06), paint),
+        box((0.0, 0.0, 0.5 * (floor + belt)), (length - 0.1, width - 0.06, belt - floor), paint),
+        box((0.0, 0.0, floor + 0.18), (length, width - 0.16, 0.26), paint),
+        box((middle, 0.0, 0.5 * (belt + height)), (reach, width - 0.22, height - belt - 0.05), GLASS),
+        box((middle, 0.0, height - 0.03), (0.86 * reach, width - 0.26, 0.06), paint),
         *_wheels([0.31 * length, -0.29 * length], 0.5 * width, radius),
         *_lights(0.5 * length - 0.04, -0.5 * length + 0.04, 0.5 * width, floor + 0.42),
     ]
@@ -84,12 +84,14 @@ def truck(rng: np.random.Generator) -> Thing:
     front = 0.5 * length
     cab_height = rng.uniform(2.3, min(2.9, height))
     parts = [
-        box((0, 0, 0.7), (length - 0.2, 0.5 * width, 0.3), DARK_METAL),
-        box((front - 0.5 * cab, 0, 0.5 * (0.45 + cab_height)), (cab, width - 0.1, cab_height - 0.45), paint),
-        box((front - 0.08, 0, 0.72 * cab_height), (0.2, width - 0.3, 0.3 * cab_height), GLASS),
-        box((front - 0.45, 0, 0.74 * cab_height), (0.7, width - 0.06, 0.25 * cab_height), GLASS),
-        box((-0.5 * cab - 0.1, 0, 0.5 * (0.9 + height)), (length - cab - 0.2, width, height - 0.9), load),
-        box((front - 0.1, 0, 0.45), (0.3, width, 0.3), DARK_METAL),
+        box((0.0, 0.0, 0.7), (length - 0.2, 0.5 * width, 0.3), DARK_METAL),
+        box(
+            (front - 0.5 * cab, 0.0, 0.5 * (0.45 + cab_height)), (cab, width - 0.1, cab_height - 0.45), paint
+        ),
+        box((front - 0.08, 0.0, 0.72 * cab_height), (0.2, width - 0.3, 0.3 * cab_height), GLASS),
+        box((front - 0.45, 0.0, 0.74 * cab_height), (0.7, width - 0.06, 0.25 * cab_height), GLASS),
+        box((-0.5 * cab - 0.1, 0.0, 0.5 * (0.9 + height)), (length - cab - 0.2, width, height - 0.9), load),
+        box((front - 0.1, 0.0, 0.45), (0.3, width, 0.3), DARK_METAL),
         *_wheels([front - 1.2, -0.5 * length + 1.1], 0.5 * width, 0.47, 0.3),
         *_lights(front - 0.02, -0.5 * length + 0.05, 0.5 * width, 0.75),
     ]
@@ -100,11 +102,11 @@ def _pickup(rng: np.random.Generator, paint: Material) -> Thing:
     length, width, height = rng.uniform(5.2, 5.9), rng.uniform(1.85, 2.05), rng.uniform(1.75, 1.95)
     bed = -0.5 * length + 0.5 * 0.36 * length
     parts = [
-        box((0, 0, 0.7), (length, width - 0.06, 0.55), paint),
-        box((0.08 * length, 0, 0.5 * (0.95 + height)), (0.36 * length, width - 0.2, height - 1.0), GLASS),
-        box((0.08 * length, 0, height - 0.03), (0.32 * length, width - 0.22, 0.06), paint),
-        *(box((bed, s * (0.5 * width - 0.08), 1.1), (0.36 * length, 0.06, 0.3), paint) for s in (-1, 1)),
-        box((-0.5 * length + 0.04, 0, 1.1), (0.06, width - 0.1, 0.3), paint),
+        box((0.0, 0.0, 0.7), (length, width - 0.06, 0.55), paint),
+        box((0.08 * length, 0.0, 0.5 * (0.95 + height)), (0.36 * length, width - 0.2, height - 1.0), GLASS),
+        box((0.08 * length, 0.0, height - 0.03), (0.32 * length, width - 0.22, 0.06), paint),
+        *(box((bed, s * (0.5 * width - 0.08), 1.1), (0.36 * length, 0.06, 0.3), paint) for s in (-1.0, 1.0)),
+        box((-0.5 * length + 0.04, 0.0, 1.1), (0.06, width - 0.1, 0.3), paint),
         *_wheels([0.32 * length, -0.3 * length], 0.5 * width, 0.4, 0.26),
         *_lights(0.5 * length, -0.5 * length, 0.5 * width, 0.8),
     ]
@@ -116,30 +118,30 @@ def bus(rng: np.random.Generator) -> Thing:
     length, width, height = rng.uniform(10.0, 12.5), rng.uniform(2.5, 2.6), rng.uniform(2.9, 3.3)
     paint, roof = car_paint(rng), plain((0.8, 0.8, 0.8))
     parts = [
-        box((0, 0, 0.5 * (0.35 + 1.25)), (length, width, 0.9), paint),
-        box((0, 0, 0.5 * (1.25 + height - 0.45)), (length - 0.06, width - 0.05, height - 1.7), GLASS),
-        box((0, 0, height - 0.35), (length, width, 0.4), paint),
-        box((-0.2 * length, 0, height - 0.05), (0.3 * length, 0.6 * width, 0.22), roof),
+        box((0.0, 0.0, 0.5 * (0.35 + 1.25)), (length, width, 0.9), paint),
+        box((0.0, 0.0, 0.5 * (1.25 + height - 0.45)), (length - 0.06, width - 0.05, height - 1.7), GLASS),
+        box((0.0, 0.0, height - 0.35), (length, width, 0.4), paint),
+        box((-0.2 * length, 0.0, height - 0.05), (0.3 * length, 0.6 * width, 0.22), roof),
         *_wheels([0.32 * length, -0.27 * length], 0.5 * width - 0.02, 0.48, 0.3),
         *_lights(0.5 * length, -0.5 * length, 0.5 * width, 0.7),
     ]
     pillars = np.arange(-0.5 * length + 1.0, 0.5 * length - 0.5, 1.6)
-    parts += [box((x, 0, 0.5 * height + 0.3), (0.12, width - 0.02, height - 1.2), paint) for x in pillars]
+    parts += [box((x, 0.0, 0.5 * height + 0.3), (0.12, width - 0.02, height - 1.2), paint) for x in pillars]
     return thing("vehicle.bus.rigid", parts)
 
 
 def trailer(rng: np.random.Generator) -> Thing:
     """A trailer: a box on two axles with a drawbar and landing legs."""
-    length, width, height = rng.uniform(6.0, 12.0), rng.uniform(2.3, 2.6), rng.uniform(2.8, 3.8)
+    length, width, height = rng.uniform(6.0, 12), rng.uniform(2.3, 2.6), rng.uniform(2.8, 3.8)
     parts = [
         box(
-            (-0.4, 0, 0.5 * (1.0 + height)),
+            (-0.4, 0.0, 0.5 * (1.0 + height)),
             (length - 0.8, width, height - 1.0),
             plain(rng.uniform(0.35, 0.9, 3)),
         ),
-        box((0, 0, 0.88), (length - 0.6, 0.5 * width, 0.22), DARK_METAL),
-        bar((0.5 * length - 0.8, 0, 0.85), (0.5 * length, 0, 0.6), 0.15, 0.15, DARK_METAL),
-        *(box((0.3 * length, s * 0.3 * width, 0.45), (0.12, 0.12, 0.9), DARK_METAL) for s in (-1, 1)),
+        box((0.0, 0.0, 0.88), (length - 0.6, 0.5 * width, 0.22), DARK_METAL),
+        bar((0.5 * length - 0.8, 0.0, 0.85), (0.5 * length, 0.0, 0.6), 0.15, 0.15, DARK_METAL),
+        *(box((0.3 * length, s * 0.3 * width, 0.45), (0.12, 0.12, 0.9), DARK_METAL) for s in (-1.0, 1.0)),
         *_wheels([-0.5 * length + 1.2, -0.5 * length + 2.4], 0.5 * width, 0.48, 0.3),
     ]
     return thing("vehicle.trailer", parts)
@@ -152,14 +154,14 @@ def excavator(rng: np.random.Generator) -> Thing:
     reach, lift = rng.uniform(2.0, 2.8) * size, rng.uniform(2.8, 3.6) * size
     elbow, wrist = (0.6 + reach, -0.2, lift), (1.4 + 1.5 * reach, -0.2, 0.45 * lift)
     parts = [
-        *(box((0, s * 0.5 * gauge, 0.4), (length, 0.5, 0.8), TIRE) for s in (-1, 1)),
-        disc((0, 0, 0.85), (1.2, 1.2, 0.25), DARK_METAL),
-        box((-0.5, 0, 1.35), (2.2, gauge, 0.8), yellow),
+        *(box((0.0, s * 0.5 * gauge, 0.4), (length, 0.5, 0.8), TIRE) for s in (-1.0, 1.0)),
+        disc((0.0, 0.0, 0.85), (1.2, 1.2, 0.25), DARK_METAL),
+        box((-0.5, 0.0, 1.35), (2.2, gauge, 0.8), yellow),
         box((0.5, 0.3 * gauge, 1.75), (1.2, 0.9, 1.5), GLASS),
         box((0.5, 0.3 * gauge, 2.55), (1.25, 0.95, 0.1), yellow),
         bar((0.5, -0.2, 1.4), elbow, 0.35, 0.3, yellow),
         bar(elbow, wrist, 0.28, 0.25, yellow),
         box((wrist[0], -0.2, wrist[2] - 0.3), (0.7, 0.9, 0.7), DARK_METAL, turn_y(0.4)),
-        ellipsoid((-1.5, 0, 1.45), (0.6, gauge, 0.9), yellow),
+        ellipsoid((-1.5, 0.0, 1.45), (0.6, gauge, 0.9), yellow),
     ]
     return thing("vehicle.construction", parts)
