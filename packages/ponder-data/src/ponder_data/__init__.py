@@ -16,6 +16,7 @@ from ponder_data.datasets.synthetic_rooms import (
     SyntheticRooms,
     SyntheticRoomsConfig,
 )
+from ponder_data.datasets.synthetic_streets import SyntheticStreets, SyntheticStreetsConfig
 from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
 from ponder_data.depth import (
     DepthNormals,
@@ -101,6 +102,8 @@ __all__ = [
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
+    "SyntheticStreets",
+    "SyntheticStreetsConfig",
     "View",
     "ViewSource",
     "VirtualScans",

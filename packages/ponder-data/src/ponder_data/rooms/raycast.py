@@ -52,15 +52,39 @@ class Surface:
 
 def cast(primitives: Primitives, camera: Camera) -> Hits:
     """The closest primitive along each pixel's ray."""
-    direction = pixel_directions(camera)
-    matrix = primitives.to_canonical()
-    origin = np.einsum("kij,kj->ki", matrix, camera.position.astype(np.float32) - primitives.center)
     rectangles = covered_pixels(primitives, camera)
-    depth = np.full(camera.width * camera.height, np.inf, dtype=np.float32)
+    direction = pixel_directions(camera)
+    everything = np.arange(len(primitives))
+    return closest_hits(primitives, camera.position, direction, camera.width, everything, rectangles)
+
+
+def closest_hits(
+    primitives: Primitives,
+    position: Float[np.ndarray, "3"],
+    direction: Float[np.ndarray, "3 pixels"],
+    width: int,
+    primitive_of: Int[np.ndarray, " rectangles"],
+    rectangles: Int[np.ndarray, "rectangles 4"],
+) -> Hits:
+    """The closest primitive along each ray of an image of rays, whatever its projection.
+
+    Args:
+        primitives: the solids.
+        position: where all rays start, metres.
+        direction: world direction of each ray, row by row; depths are multiples of its length.
+        width: columns of the image.
+        primitive_of: which primitive each rectangle is of; it may have several, disjoint ones.
+        rectangles: first and one-past-last column, then row, outside of which the primitive is not met.
+    """
+    matrix = primitives.to_canonical()
+    origin = np.einsum("kij,kj->ki", matrix, position.astype(np.float32) - primitives.center)
+    depth = np.full(direction.shape[1], np.inf, dtype=np.float32)
     owner = np.full(len(depth), -1, dtype=np.int64)
     for shape in Shape:
-        (members,) = np.nonzero((primitives.shape == shape) & (rectangles[:, 1] > rectangles[:, 0]))
-        pairs = _pair_up(members, rectangles[members], camera.width)
+        (chosen,) = np.nonzero(
+            (primitives.shape[primitive_of] == shape) & (rectangles[:, 1] > rectangles[:, 0])
+        )
+        pairs = _pair_up(primitive_of[chosen], rectangles[chosen], width)
         for start in range(0, len(pairs[0]), _CHUNK):
             primitive, pixel = (side[start : start + _CHUNK] for side in pairs)
             ray = direction[:, pixel]

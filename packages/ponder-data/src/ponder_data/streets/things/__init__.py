@@ -1,0 +1,1 @@
+"""What stands and drives in a street, one file per kind."""
