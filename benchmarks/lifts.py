@@ -18,12 +18,20 @@ from ponder_encoders.image.bevformer import BevFormerLift, BevFormerLiftConfig
 from ponder_encoders.image.cameras import CameraBatch
 from ponder_encoders.image.lift import LiftedVolume
 from ponder_encoders.image.lss import LiftSplat
+from ponder_encoders.image.projection import ProjectionLift
 from ponder_encoders.image.uvtr import UvtrLift
 from ponder_encoders.image.voxel_grid import VoxelGrid
 
 ROWS, COLUMNS, STRIDE, CHANNELS = 56, 100, 16, 64
 GRID = VoxelGrid(lower=(-54.0, -54.0, -5.0), upper=(54.0, 54.0, 3.0), shape=(180, 180, 5))
-LIFTS = ("LiftSplat", "BevDepth", "UvtrLift", "BevFormerLift", "BevFormerLift, recompute=False")
+LIFTS = (
+    "ProjectionLift",
+    "LiftSplat",
+    "BevDepth",
+    "UvtrLift",
+    "BevFormerLift",
+    "BevFormerLift, recompute=False",
+)
 
 
 def car() -> CameraBatch:
@@ -40,11 +48,16 @@ def car() -> CameraBatch:
     return CameraBatch(images=images, intrinsics=intrinsics, camera_to_world=poses[None])
 
 
-def problem(name: str) -> tuple[Callable[[], LiftedVolume], Callable[[], LiftedVolume], torch.Tensor]:
-    """The whole forward pass, the one with a kept plan, and the features."""
+def problem(
+    name: str,
+) -> tuple[Callable[[], LiftedVolume], Callable[[], LiftedVolume] | None, torch.Tensor]:
+    """The whole forward pass, the one with a kept plan (where there is something to plan), and the features."""
     torch.manual_seed(0)
     features = torch.randn(1, 6, CHANNELS, ROWS, COLUMNS, requires_grad=True)
     cameras = car()
+    if name == "ProjectionLift":
+        projection = ProjectionLift(grid=GRID, stride=STRIDE)
+        return lambda: projection(features, cameras), None, features
     if name.startswith("BevFormerLift"):
         config = BevFormerLiftConfig(recompute="False" not in name)
         former = BevFormerLift(config, grid=GRID, stride=STRIDE)
@@ -83,15 +96,17 @@ def main() -> None:
     steps: dict[str, Callable[[], object]] = {}
     for name in LIFTS:
         forward, kept, _ = problem(name)
-        steps |= {f"{name}|all": training(forward), f"{name}|kept": training(kept)}
+        steps[f"{name}|all"] = training(forward)
+        if kept is not None:
+            steps[f"{name}|kept"] = training(kept)
         steps[f"{name}|forward"] = torch.no_grad()(forward)
     times = median_times(steps, arguments.rounds)
     print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, Python {sys.version.split()[0]}")
     print("| lift | forward, s | forward + backward, s | with kept plan, s | peak, GB |")
     for name in LIFTS:
         peak = float(run_apart("--peak", name))
-        row = [times[f"{name}|{kind}"] for kind in ("forward", "all", "kept")]
-        print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in (*row, peak)) + " |")
+        row = [times.get(f"{name}|{kind}") for kind in ("forward", "all", "kept")]
+        print(f"| {name} | " + " | ".join("" if v is None else f"{v:.2f}" for v in (*row, peak)) + " |")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from ponder_data import draw_distinct, draw_uniform
+from ponder_data import draw_distinct, draw_event, draw_uniform
 
 
 @given(data=st.data(), population=st.integers(0, 300), seed=st.integers(0, 1000))
@@ -34,3 +34,11 @@ def test_uniform_draws_fill_their_range(generator: torch.Generator) -> None:
     assert draws.max() <= 3.0
     assert draws.quantile(0.1) == pytest.approx(-1.5, abs=0.15)
     assert draws.quantile(0.9) == pytest.approx(2.5, abs=0.15)
+
+
+def test_events_come_as_often_as_asked_and_certain_ones_draw_nothing(generator: torch.Generator) -> None:
+    assert 220 <= sum(draw_event(0.25, generator) for _ in range(1000)) <= 280
+    state = generator.get_state()
+    assert draw_event(1.0, generator)
+    assert not draw_event(0.0, generator)
+    assert torch.equal(state, generator.get_state())

@@ -1,10 +1,11 @@
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ponder_data import Scene, grid_sample, sample_scene
+from ponder_data import Scene, grid_fragments, grid_sample, sample_scene, scene_fragments
 from torch import Tensor
 
 
@@ -106,3 +107,42 @@ def test_sample_scene_keeps_fields_together(scene: Scene) -> None:
     assert torch.equal(sampled.grid_coord, kept.grid_coord)
     assert torch.equal(sampled.color, scene.color[kept.index])
     assert scene.grid_coord is None
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 1000), points=st.integers(1, 80), cell=st.sampled_from([0.1, 0.5, 2.0]))
+def test_fragments_hold_one_point_per_cell_and_every_point_between_them(
+    seed: int, points: int, cell: float
+) -> None:
+    coord = torch.randn(points, 3, generator=torch.Generator().manual_seed(seed))
+    whole = grid_sample(coord, cell)
+    fragments = list(grid_fragments(coord, cell))
+    assert len(fragments) == int(torch.bincount(whole.inverse).max())
+    for fragment in fragments:
+        assert torch.equal(fragment.grid_coord, whole.grid_coord)
+        assert torch.equal(fragment.inverse, whole.inverse)
+        assert torch.equal(fragment.inverse[fragment.index], torch.arange(len(whole.index)))
+    assert set(torch.cat([fragment.index for fragment in fragments]).tolist()) == set(range(points))
+
+
+def test_fragments_of_a_scene_cover_it(scene: Scene) -> None:
+    fragments = list(scene_fragments(replace(scene, instance=torch.arange(len(scene))), 0.5))
+    seen = torch.cat([fragment.instance for fragment in fragments if fragment.instance is not None])
+    assert torch.equal(seen.unique(), torch.arange(len(scene)))
+    for fragment in fragments:
+        assert fragment.grid_coord is not None
+        assert fragment.instance is not None
+        assert len(fragment.grid_coord.unique(dim=0)) == len(fragment)
+        assert torch.equal(fragment.coord, scene.coord[fragment.instance])
+
+
+def test_more_cells_than_fit_beside_a_points_number_are_sorted_alike() -> None:
+    # 2^57 cells leave 6 bits for the number of a point, too few for 200; and float64 cannot hold their products.
+    generator = torch.Generator().manual_seed(0)
+    near = torch.rand(100, 3, generator=generator, dtype=torch.float64)
+    coord = torch.cat((near, near + 2.0**19))
+    kept = grid_sample(coord, 1.0)
+    cells = slow_cells(coord, 1.0)
+    assert [tuple(row) for row in kept.grid_coord.tolist()] == sorted(set(cells))
+    assert [tuple(kept.grid_coord[row].tolist()) for row in kept.inverse] == cells
+    assert kept.index.tolist() == [0, 100]

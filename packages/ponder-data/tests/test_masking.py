@@ -73,3 +73,12 @@ def test_bad_shares_are_refused(scene: Scene, generator: torch.Generator) -> Non
             block_mask(scene, generator, 0.05, 8, ratio)
     with pytest.raises(ValueError, match="block_voxels is 0"):
         block_mask(scene, generator, 0.05, 0)
+
+
+def test_the_asked_share_of_scenes_is_masked(scene: Scene) -> None:
+    config = MaskingConfig(kind="random", ratio=0.2, probability=0.2)
+    masked = [
+        len(mask_points(scene, config, 0.05, torch.Generator().manual_seed(seed))) < len(scene)
+        for seed in range(100)
+    ]
+    assert 8 <= sum(masked) <= 34

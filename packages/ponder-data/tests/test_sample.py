@@ -1,21 +1,30 @@
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ponder_data import (
     AugmentationConfig,
+    AutoContrastConfig,
+    ColorJitterConfig,
+    ElasticConfig,
+    JitterConfig,
     MaskingConfig,
+    MixConfig,
     Sample,
     SampleConfig,
     Scene,
+    SphereCropConfig,
     augment,
     grid_sample,
     prepare_sample,
     take_points,
 )
-from ponder_data.transforms import translate
+from ponder_data.transforms import draw_partner, translate
+from torch.utils.data import DataLoader
 
 from .conftest import build_scene
 
@@ -124,3 +133,59 @@ def test_fewer_views_and_pixels_than_asked_for_are_all_taken(
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         SampleConfig.model_validate({"gird_size": 0.1})
+
+
+EVERYTHING = SampleConfig(
+    grid_size=0.1,
+    augmentation=AugmentationConfig(
+        rotate_z_probability=0.9,
+        jitter=JitterConfig(deviation=0.005),
+        elastic=ElasticConfig(probability=0.9),
+        color=ColorJitterConfig(
+            hue=0.5, drop=0.1, translation=0.05, auto_contrast=AutoContrastConfig(probability=0.5)
+        ),
+    ),
+    masking=MaskingConfig(kind="block", ratio=0.3, probability=0.8),
+    crop=SphereCropConfig(points=60),
+)
+
+
+def sample_of(index: int, seed: int) -> Sample:
+    """Return sample ``index`` of a run: everything random in it comes from the seed and its number."""
+    state = np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0]
+    generator = torch.Generator().manual_seed(int(state) & (2**63 - 1))
+    partner = draw_partner(index, 6, MixConfig(probability=0.7), generator)
+    mixed_with = None if partner is None else build_scene(partner, views=1)
+    return prepare_sample(
+        build_scene(index, views=1), EVERYTHING, generator, rays=False, mixed_with=mixed_with
+    )
+
+
+def assert_same(first: Sample, second: Sample) -> None:
+    assert first.scene.name == second.scene.name
+    assert torch.equal(first.scene.coord, second.scene.coord)
+    assert torch.equal(first.scene.color, second.scene.color)
+    assert torch.equal(first.scene.normal, second.scene.normal)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # two workers on a machine of one core
+def test_samples_depend_on_neither_workers_nor_order() -> None:
+    forwards = [sample_of(index, 1) for index in range(6)]
+    backwards = [sample_of(index, 1) for index in reversed(range(6))][::-1]
+    loader = DataLoader(
+        range(6),  # type: ignore[arg-type]
+        batch_size=3,
+        num_workers=2,
+        collate_fn=partial(map_samples, seed=1),
+        multiprocessing_context="fork",
+    )
+    from_workers = [sample for batch in loader for sample in batch]
+    for first, second, third in zip(forwards, backwards, from_workers, strict=True):
+        assert_same(first, second)
+        assert_same(first, third)
+    assert any("+" in sample.scene.name for sample in forwards)
+    assert not torch.equal(sample_of(0, 2).scene.coord[:5], forwards[0].scene.coord[:5])
+
+
+def map_samples(indices: list[int], seed: int) -> list[Sample]:
+    return [sample_of(index, seed) for index in indices]

@@ -6,7 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ponder_data import AugmentationConfig, Boxes, Scene, View, augment, project_to_view
+from ponder_data import (
+    AugmentationConfig,
+    Boxes,
+    ColorJitterConfig,
+    JitterConfig,
+    Scene,
+    View,
+    augment,
+    project_to_view,
+)
 from ponder_data.transforms import center_shift, flip, rotate, rotate_z, rotation_matrix, scale, translate
 from ponder_data.transforms.flip import FlipAxis
 from ponder_data.transforms.rotate import Axis
@@ -14,11 +23,14 @@ from torch import Tensor
 
 from .conftest import build_scene
 
+STILL = AugmentationConfig.none().model_copy(update={"center": False})
 SEEDS = st.integers(0, 10_000)
 CONFIGS = st.builds(
     AugmentationConfig,
     rotate_z=st.floats(0, 180),
+    rotate_z_probability=st.floats(0, 1),
     tilt=st.floats(0, 30),
+    tilt_probability=st.floats(0, 1),
     scale=st.tuples(st.floats(0.5, 1.0), st.floats(1.0, 2.0)),
     flip=st.floats(0, 1),
     center=st.booleans(),
@@ -98,6 +110,66 @@ def test_held_out_views_move_with_the_scene(config: AugmentationConfig, seed: in
         assert torch.equal(view.camera_to_world, held_out.camera_to_world)
         assert torch.equal(view.depth, held_out.depth)
         assert torch.equal(view.intrinsics, held_out.intrinsics)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=SEEDS)
+def test_a_shift_carries_everything_along(seed: int) -> None:
+    scene = build_scene(seed % 7)
+    config = STILL.model_copy(update={"shift": (2.0, 0.5, 0.0)})
+    shifted = augment(scene, config, torch.Generator().manual_seed(seed))
+    assert_points_hit_their_pixels(shifted)
+    assert_boxes_hold_the_same_points(scene, shifted)
+    offset = shifted.coord - scene.coord
+    torch.testing.assert_close(offset, offset[:1].expand_as(offset))
+    assert 0 < offset[0, 0].abs() < 2.0
+    assert 0 < offset[0, 1].abs() < 0.5
+    assert offset[0, 2] == 0
+
+
+def test_the_asked_share_of_scenes_is_turned(scene: Scene) -> None:
+    config = STILL.model_copy(update={"rotate_z": 90.0, "rotate_z_probability": 0.3})
+    turned = [
+        not torch.equal(augment(scene, config, torch.Generator().manual_seed(seed)).coord, scene.coord)
+        for seed in range(100)
+    ]
+    assert 15 <= sum(turned) <= 45
+
+
+def test_what_is_switched_off_draws_nothing() -> None:
+    """Switching a late transform on must not change what the earlier ones drew."""
+    scene = build_scene(2)
+    plain = AugmentationConfig(center=False)
+    noisy = plain.model_copy(
+        update={
+            "jitter": JitterConfig(deviation=0.001, limit=0.003),
+            "color": plain.color.model_copy(update={"translation": 0.1}),
+        }
+    )
+    before, after = (augment(scene, config, torch.Generator().manual_seed(5)) for config in (plain, noisy))
+    torch.testing.assert_close(after.coord, before.coord, atol=0.0031, rtol=0)
+    assert not torch.equal(after.coord, before.coord)
+    for old, new in zip(before.views, after.views, strict=True):
+        assert torch.equal(old.camera_to_world, new.camera_to_world)
+
+
+def test_the_stored_sequence_of_draws_has_not_changed() -> None:
+    """Runs are repeated from their seed: the defaults must go on drawing what they always drew."""
+    config = AugmentationConfig(color=ColorJitterConfig(hue=0.5, drop=0.2, views=True))
+    generator = torch.Generator().manual_seed(11)
+    changed = augment(build_scene(3), config, generator)
+    reference = torch.Generator().manual_seed(11)
+    # z, x, y, scale, two flips, brightness, contrast, hue, drop; then the noise of every point
+    torch.rand(10, generator=reference, dtype=torch.float64)
+    torch.randn(changed.color.shape, generator=reference)
+    assert torch.equal(generator.get_state(), reference.get_state())
+
+
+def test_a_shift_that_the_centre_undoes_is_refused() -> None:
+    with pytest.raises(ValueError, match="center undoes it"):
+        AugmentationConfig(shift=(1.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="none of them negative"):
+        AugmentationConfig(shift=(-1.0, 0.0, 0.0), center=False)
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])

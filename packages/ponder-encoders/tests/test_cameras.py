@@ -45,6 +45,14 @@ def test_points_behind_a_camera_have_finite_gradients() -> None:
     assert points.grad[0, 1:].abs().sum() == 0
 
 
+def test_pixels_are_as_exact_under_autocast() -> None:
+    points = torch.tensor([[[2.013, 0.377, 1.1], [5.21, -1.03, 0.62]]])
+    exact = project(points, looking_along_x())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = project(points, looking_along_x())
+    assert torch.equal(found.pixel, exact.pixel)
+
+
 def test_projection_agrees_with_the_inverse_matrix() -> None:
     generator = torch.Generator().manual_seed(0)
     rotation, _ = torch.linalg.qr(torch.randn(2, 3, 3, 3, generator=generator, dtype=torch.float64))

@@ -1,13 +1,20 @@
 """The image branch from posed pictures to a volume."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from ponder_encoders.image.backbone import ImageBackboneConfig, RandomWeightsWarning
+from ponder_encoders.image.bevdepth import BevDepth, BevDepthConfig
+from ponder_encoders.image.bevformer import BevFormerLift, BevFormerLiftConfig
 from ponder_encoders.image.cameras import CameraBatch
 from ponder_encoders.image.encoder import ImageEncoder, ImageEncoderConfig
+from ponder_encoders.image.lift import Lift
+from ponder_encoders.image.lss import LiftSplat, LiftSplatConfig
 from ponder_encoders.image.masking import ImageMaskingConfig
 from ponder_encoders.image.projection import ProjectionLift
 from ponder_encoders.image.pyramid import FeaturePyramidConfig
+from ponder_encoders.image.uvtr import UvtrLift, UvtrLiftConfig
 from ponder_encoders.image.voxel_grid import VoxelGrid
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -16,7 +23,11 @@ pytest.importorskip("timm", reason="timm is not installed (extra images)")
 GRID = VoxelGrid(lower=(0.0, -4.0, -1.0), upper=(8.0, 4.0, 3.0), shape=(8, 8, 4))
 
 
-def make_encoder(masked: bool = True) -> ImageEncoder:
+def project_to(channels: int, stride: int) -> Lift:
+    return ProjectionLift(grid=GRID, stride=stride)
+
+
+def make_encoder(masked: bool = True, make_lift: Callable[[int, int], Lift] = project_to) -> ImageEncoder:
     config = ImageEncoderConfig(
         backbone=ImageBackboneConfig(name="test_convnext"),
         pyramid=FeaturePyramidConfig(channels=16),
@@ -25,7 +36,7 @@ def make_encoder(masked: bool = True) -> ImageEncoder:
     with pytest.warns(RandomWeightsWarning):
         return ImageEncoder(
             config,
-            lambda channels, stride: ProjectionLift(grid=GRID, stride=stride),
+            make_lift,
             generator=torch.Generator().manual_seed(0),
         )
 
@@ -69,6 +80,28 @@ def test_training_hides_blocks_and_reaches_every_weight() -> None:
     assert encoder.masking is not None
     assert encoder.masking.token.grad is not None
     assert encoder.masking.token.grad.abs().sum() > 0
+
+
+MAKE_LIFTS: dict[str, Callable[[int, int], Lift]] = {
+    "LSS": lambda c, s: LiftSplat(LiftSplatConfig(in_channels=c, out_channels=8), grid=GRID, stride=s),
+    "BEVDepth": lambda c, s: BevDepth(BevDepthConfig(in_channels=c, out_channels=8), grid=GRID, stride=s),
+    "UVTR": lambda c, s: UvtrLift(UvtrLiftConfig(in_channels=c, out_channels=8), grid=GRID, stride=s),
+    "BEVFormer": lambda c, s: BevFormerLift(
+        BevFormerLiftConfig(in_channels=c, out_channels=8, channels=8, layers=1, heads=2), grid=GRID, stride=s
+    ),
+}
+
+
+@pytest.mark.parametrize("make_lift", MAKE_LIFTS.values(), ids=list(MAKE_LIFTS))
+def test_every_lift_stands_behind_the_pyramid(make_lift: Callable[[int, int], Lift]) -> None:
+    encoder, cameras = make_encoder(masked=False, make_lift=make_lift), looking_along_x()
+    encoded = encoder(cameras)
+    assert encoded.lifted.volume.shape == (1, 8, 8, 8, 4)
+    assert encoded.lifted.volume.abs().sum() > 0
+    encoded.lifted.volume.square().sum().backward()
+    first = next(encoder.backbone.parameters())
+    assert first.grad is not None
+    assert first.grad.abs().sum() > 0
 
 
 def test_a_hidden_block_starts_as_the_mean_colour() -> None:

@@ -199,9 +199,9 @@ def test_features_that_do_not_fit_are_refused() -> None:
     cameras = around()
     features = random_features(cameras)
     points = torch.zeros(2, 5, 3)
-    with pytest.raises(ValueError, match="6 x 8 at stride 8 are not of images of 24 x 32"):
+    with pytest.raises(ValueError, match="24 pixels has 3 rows of features at stride 8, not 6"):
         sample_projected(features, cameras, points, stride=8)
-    with pytest.raises(ValueError, match="6 x 8 at stride 2 are not of"):
+    with pytest.raises(ValueError, match="24 pixels has 12 rows of features at stride 2, not 6"):
         sample_projected(features, cameras, points, stride=2)
-    with pytest.raises(ValueError, match="are not of the images"):
+    with pytest.raises(ValueError, match="must be .batch, cameras, channels, rows, columns."):
         sample_projected(features[:, :2], cameras, points, stride=STRIDE)

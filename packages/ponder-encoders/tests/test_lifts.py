@@ -1,8 +1,8 @@
 """The lifts from images to volumes as a user meets them: devices, precision, order of cameras, bad input."""
 
-import subprocess
+import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -225,34 +225,39 @@ def test_volumes_stay_on_the_device_of_the_features(kind: str) -> None:
         assert volume.shape == (1, OUT, *GRID.shape)
 
 
-COMPILED = """
-import importlib.util, sys, torch
-spec = importlib.util.spec_from_file_location("cases", sys.argv[1])
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
-for kind in cases.KINDS:
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """This file with our package imported anew, without the checks of shapes, which cannot be compiled."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "ponder_encoders"}
+    for name in before:
+        monkeypatch.delitem(sys.modules, name)
+    finders = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("jaxtyping")]
+    monkeypatch.setattr(sys, "meta_path", finders)
+    spec = importlib.util.spec_from_file_location("unchecked_lifts", __file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in [name for name in sys.modules if name.split(".")[0] == "ponder_encoders"]:
+        del sys.modules[name]
+
+
+# PyTorch's compiler makes an instance of every autograd function, of which PyTorch warns.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@every_lift
+def test_the_learned_part_compiles_as_one_graph(kind: str, unchecked: Any) -> None:
     sizes = {"layers": 1, "recompute": False} if kind == "BevFormerLift" else {}
-    lift, cameras = cases.lift_of(kind, **sizes), cases.looking([0.0, 1.4])
-    features = cases.features_of(cameras=2).requires_grad_()
-    plan = cases.planned(lift, cameras)
+    lift, cameras = unchecked.lift_of(kind, **sizes), unchecked.looking([0.0, 1.4])
+    plan = unchecked.planned(lift, cameras)
     outcomes = []
-    for compute in (cases.lift_planned, torch.compile(cases.lift_planned, backend="eager", fullgraph=True)):
+    compiled = torch.compile(unchecked.lift_planned, backend="eager", fullgraph=True)
+    for compute in (unchecked.lift_planned, compiled):
+        features = unchecked.features_of(cameras=2).requires_grad_()
         volume = compute(lift, features, cameras, plan)
-        outcomes.append((volume, *torch.autograd.grad(volume.square().sum(), [features, *lift.parameters()])))
-    for plain, compiled in zip(*outcomes, strict=True):
-        torch.testing.assert_close(plain, compiled)
-    print(kind)
-"""
-
-
-@pytest.mark.slow
-def test_the_learned_part_compiles_as_one_graph() -> None:
-    # In a process of its own, without the type checker of these tests, which cannot be compiled.
-    ran = subprocess.run(
-        [sys.executable, "-c", COMPILED, __file__], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert tuple(ran.stdout.split()) == KINDS
+        gradients = torch.autograd.grad(volume.square().sum(), [features, *lift.parameters()])
+        outcomes.append((volume, *gradients))
+    torch.testing.assert_close(*outcomes)
 
 
 @every_lift

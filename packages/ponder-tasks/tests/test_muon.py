@@ -22,6 +22,22 @@ def test_orthogonal_steps_keep_the_directions_and_level_the_sizes(shape):
     torch.testing.assert_close(inner, torch.diag(torch.diag(inner)), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("shape", [(96, 12), (12, 96), (20, 20)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 5e-3)])
+def test_steps_on_the_small_square_are_those_on_the_matrix(shape, dtype, tolerance):
+    """Also where singular values differ by six orders of magnitude, as gradients' do."""
+    left, _, right = torch.linalg.svd(random(*shape).double(), full_matrices=False)
+    matrix = (left * torch.logspace(0, -6, min(shape), dtype=torch.float64)) @ right
+    expected = matrix if shape[0] <= shape[1] else matrix.t()
+    expected = expected / (expected.norm() + 1e-7)
+    for _ in range(5):
+        gram = expected @ expected.t()
+        expected = 3.4445 * expected - 4.7750 * gram @ expected + 2.0315 * gram @ gram @ expected
+    expected = expected if shape[0] <= shape[1] else expected.t()
+    found = orthogonalise(matrix.to(dtype)).double()
+    assert (found - expected).norm() < tolerance * expected.norm()
+
+
 def test_a_gradient_of_zeros_moves_nothing():
     assert torch.equal(orthogonalise(torch.zeros(4, 3)), torch.zeros(4, 3))
 

@@ -6,6 +6,8 @@ in [0, 1]; label -1 means "ignore".
 
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.synthetic_rooms import (
@@ -14,6 +16,7 @@ from ponder_data.datasets.synthetic_rooms import (
     SyntheticRooms,
     SyntheticRoomsConfig,
 )
+from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -24,11 +27,17 @@ from ponder_data.depth import (
     project_to_view,
     to_world,
 )
-from ponder_data.draws import draw_distinct, draw_uniform
+from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
-from ponder_data.grid import GridSample, grid_sample, sample_scene
+from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
+from ponder_data.nuscenes.classes import (
+    NUSCENES_ATTRIBUTES,
+    NUSCENES_CLASSES,
+    NUSCENES_DETECTION_CLASSES,
+    NUSCENES_PALETTE,
+)
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -40,13 +49,30 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
-from ponder_data.transforms import AugmentationConfig, ColorJitterConfig, MaskingConfig, augment, mask_points
+from ponder_data.transforms import (
+    AugmentationConfig,
+    AutoContrastConfig,
+    ColorJitterConfig,
+    ElasticConfig,
+    JitterConfig,
+    MaskingConfig,
+    MixConfig,
+    SphereCropConfig,
+    augment,
+    mask_points,
+)
+from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, virtual_view
 
 __all__ = [
     "IGNORE_LABEL",
+    "NUSCENES_ATTRIBUTES",
+    "NUSCENES_CLASSES",
+    "NUSCENES_DETECTION_CLASSES",
+    "NUSCENES_PALETTE",
     "ROOM_CLASSES",
     "ROOM_PALETTE",
     "AugmentationConfig",
+    "AutoContrastConfig",
     "Batch",
     "Boxes",
     "CachedScenes",
@@ -54,8 +80,15 @@ __all__ = [
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
+    "ElasticConfig",
     "GridSample",
+    "JitterConfig",
+    "LidarsegFolder",
+    "LidarsegFolderConfig",
     "MaskingConfig",
+    "MixConfig",
+    "NuScenes",
+    "NuScenesConfig",
     "Projection",
     "Rays",
     "RgbdSequence",
@@ -64,10 +97,14 @@ __all__ = [
     "SampleConfig",
     "Scene",
     "Scenes",
+    "SphereCropConfig",
+    "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "View",
     "ViewSource",
+    "VirtualScans",
+    "VirtualScansConfig",
     "augment",
     "back_project",
     "camera_points",
@@ -75,13 +112,16 @@ __all__ = [
     "collate",
     "concatenate_rays",
     "draw_distinct",
+    "draw_event",
     "draw_uniform",
     "estimate_normals",
     "fuse_views",
+    "grid_fragments",
     "grid_sample",
     "mask_points",
     "normals_from_depth",
     "pixel_index_rays",
+    "place_cameras",
     "point_features",
     "prepare_sample",
     "project",
@@ -90,9 +130,13 @@ __all__ = [
     "register_color",
     "sample_rays",
     "sample_scene",
+    "scene_fragments",
+    "scene_surfels",
+    "splat",
     "take_points",
     "to_world",
     "view_rays",
+    "virtual_view",
     "with_scene_index",
     "write_points_ply",
 ]

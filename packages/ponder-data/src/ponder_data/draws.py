@@ -32,3 +32,8 @@ def draw_uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * float(
         torch.rand((), generator=generator, dtype=torch.float64, device=generator.device)
     )
+
+
+def draw_event(probability: float, generator: torch.Generator) -> bool:
+    """Draw whether something happens that does so with ``probability``; nothing is drawn where it is 0 or 1."""
+    return probability >= 1.0 or (probability > 0.0 and draw_uniform(0.0, 1.0, generator) < probability)

@@ -80,7 +80,14 @@ def view_rays(view: View, scene_index: int = 0) -> Rays:
 def _draw_pixels(
     view: View, count: int, generator: torch.Generator, depth_share: float
 ) -> Int[Tensor, " rays"]:
-    """Draw distinct pixels of a view, at least ``depth_share`` of them with depth if there are as many."""
+    """Draw distinct pixels of a view, at least ``depth_share`` of them with depth if there are as many.
+
+    A virtual picture has no colour where it has no depth: there, nothing is drawn.
+    """
+    if view.source == "virtual":
+        seen = torch.nonzero(view.depth.reshape(-1) > 0).squeeze(1)
+        drawn = draw_distinct(seen.shape[0], min(count, seen.shape[0]), generator)
+        return seen[drawn.to(seen.device)]
     pixels = view.height * view.width
     count = min(count, pixels)
     device = view.depth.device
@@ -103,6 +110,8 @@ def sample_rays(
     depth_share: float = 0.0,
 ) -> Rays:
     """Draw random pixels of every view as rays, without repeating a pixel.
+
+    Pixels of virtual views that see nothing have neither colour nor depth and are not drawn.
 
     Args:
         views: at least one; they may differ in size.

@@ -13,6 +13,8 @@ from ponder_data.rays import Rays, sample_rays
 from ponder_data.scene import Scene, check_scene
 from ponder_data.transforms.augmentation import AugmentationConfig, augment
 from ponder_data.transforms.masking import MaskingConfig, mask_points
+from ponder_data.transforms.mix3d import mix3d
+from ponder_data.transforms.sphere_crop import SphereCropConfig, sphere_crop
 
 
 class SampleConfig(BaseModel):
@@ -23,6 +25,7 @@ class SampleConfig(BaseModel):
     grid_size: float = Field(default=0.05, gt=0, description="side of the sampling grid's cells, metres")
     augmentation: AugmentationConfig = AugmentationConfig()
     masking: MaskingConfig = MaskingConfig()
+    crop: SphereCropConfig = SphereCropConfig()
     views_per_scene: int = Field(
         default=3, ge=1, description="pictures to render of each scene; all, where it has fewer"
     )
@@ -47,8 +50,9 @@ class Sample:
     """One scene, ready to be packed.
 
     Attributes:
-        scene: sampled on the grid, without the masked points; its views are in the same (augmented) frame.
-        lower, upper: corners of the bounds of the augmented cloud before masking, metres.
+        scene: sampled on the grid, without the points that were masked or cropped away; its views are in the
+            same (augmented) frame.
+        lower, upper: corners of the bounds of the augmented cloud before masking and cropping, metres.
         rays: what to render, or None.
     """
 
@@ -86,8 +90,29 @@ def _masked_and_sampled(scene: Scene, config: SampleConfig, generator: torch.Gen
     return sampled
 
 
-def prepare_sample(scene: Scene, config: SampleConfig, generator: torch.Generator, *, rays: bool) -> Sample:
-    """Make one scene ready: augment, take the bounds, draw rays, mask, sample on the grid.
+def _check_renderable(scene: Scene, config: SampleConfig, mixed_with: Scene | None) -> None:
+    """Raise a ValueError where the pictures would not show what the encoder reads."""
+    if mixed_with is not None:
+        raise ValueError(
+            f"scene {scene.name!r}: mixed with {mixed_with.name!r} it has no views to render; "
+            "prepare it without rays, or do not mix"
+        )
+    if not config.augmentation.keeps_views:
+        raise ValueError(
+            f"scene {scene.name!r}: augmentation.elastic bends space, which no camera can follow, so there is "
+            "nothing to render; prepare it without rays, or set augmentation.elastic.probability=0"
+        )
+
+
+def prepare_sample(
+    scene: Scene,
+    config: SampleConfig,
+    generator: torch.Generator,
+    *,
+    rays: bool,
+    mixed_with: Scene | None = None,
+) -> Sample:
+    """Make one scene ready: augment, mix, take the bounds, draw rays, mask, sample on the grid, crop.
 
     Args:
         scene: is not changed.
@@ -95,17 +120,22 @@ def prepare_sample(scene: Scene, config: SampleConfig, generator: torch.Generato
         generator: the only source of randomness: the same state gives the same sample.
         rays: whether to draw pixels to render. If so, the sample's scene keeps only the views drawn from
             (they are chosen first, so that no other picture is transformed in vain); otherwise it keeps all.
+        mixed_with: augmented too, and laid over the scene (:func:`ponder_data.transforms.mix3d`).
 
     Raises:
-        ValueError: when the scene has fewer than two points or cells, values that are not finite, or, with
-            ``rays``, no views.
+        ValueError: when a scene has fewer than two points or cells, values that are not finite, or, with
+            ``rays``, no views, a scene it is mixed with, or elastic distortion.
     """
     check_scene(scene)
     if rays:
+        _check_renderable(scene, config, mixed_with)
         scene = _choose_views(scene, config.views_per_scene, generator)
     scene = augment(scene, config.augmentation, generator)
+    if mixed_with is not None:
+        scene = mix3d(scene, augment(check_scene(mixed_with), config.augmentation, generator))
     lower, upper = scene.coord.amin(dim=0), scene.coord.amax(dim=0)
     drawn = None
     if rays:
         drawn = sample_rays(scene.views, config.rays_per_view, generator, depth_share=config.depth_share)
-    return Sample(scene=_masked_and_sampled(scene, config, generator), lower=lower, upper=upper, rays=drawn)
+    sampled = sphere_crop(_masked_and_sampled(scene, config, generator), config.crop, generator)
+    return Sample(scene=sampled, lower=lower, upper=upper, rays=drawn)

@@ -59,16 +59,37 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """Upright oriented boxes: centre (m), full sizes (m), heading (rad, about +Z), class and instance."""
+    """Upright oriented boxes: centre (m), full sizes (m), heading (rad, about +Z), class and instance.
+
+    The first size lies along the heading. Driving scenes add, where known, the ``velocity`` over ground in the
+    axes of the world (m/s; NaN where it could not be estimated), the number of LiDAR points ``num_points`` in
+    each box at the keyframe, and the ``attribute`` (an index of the dataset's attributes, -1 where none).
+    """
 
     center: Float[Tensor, "boxes 3"]
     size: Float[Tensor, "boxes 3"]
     heading: Float[Tensor, " boxes"]
     label: Int[Tensor, " boxes"]
     instance: Int[Tensor, " boxes"]
+    velocity: Float[Tensor, "boxes 3"] | None = None
+    num_points: Int[Tensor, " boxes"] | None = None
+    attribute: Int[Tensor, " boxes"] | None = None
 
     def __len__(self) -> int:
         return self.center.shape[0]
+
+
+_POINT_FIELDS = (
+    "coord",
+    "color",
+    "normal",
+    "semantic",
+    "instance",
+    "grid_coord",
+    "intensity",
+    "time",
+    "ring",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,9 @@ class Scene:
 
     ``grid_coord`` is set by grid sampling (Eq. 1): the integer cell of every kept point. The cloud is made of
     ``views``; ``held_out_views`` show the same place, but neither the cloud nor training has seen them.
+
+    LiDAR clouds add what the sensor says of each return: ``intensity`` in [0, 1], ``time`` (seconds before the
+    keyframe, 0 for its own sweep) and ``ring`` (the beam, 0 the lowest).
 
     Raises:
         ValueError: when the per-point fields differ in length.
@@ -90,6 +114,9 @@ class Scene:
     semantic: Int[Tensor, " points"] | None = None
     instance: Int[Tensor, " points"] | None = None
     grid_coord: Int[Tensor, "points 3"] | None = None
+    intensity: Float[Tensor, " points"] | None = None
+    time: Float[Tensor, " points"] | None = None
+    ring: Int[Tensor, " points"] | None = None
     boxes: Boxes | None = None
     views: tuple[View, ...] = ()
     held_out_views: tuple[View, ...] = ()
@@ -97,7 +124,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         points = self.coord.shape[0]
-        for name in ("color", "normal", "semantic", "instance", "grid_coord"):
+        for name in _POINT_FIELDS:
             value = getattr(self, name)
             if value is not None and value.shape[0] != points:
                 raise ValueError(
@@ -136,12 +163,4 @@ def take_points(scene: Scene, index: Int[Tensor, " kept"]) -> Scene:
     def rows(values: Tensor | None) -> Tensor | None:
         return None if values is None else values[index]
 
-    return replace(
-        scene,
-        coord=scene.coord[index],
-        color=scene.color[index],
-        normal=scene.normal[index],
-        semantic=rows(scene.semantic),
-        instance=rows(scene.instance),
-        grid_coord=rows(scene.grid_coord),
-    )
+    return replace(scene, **{name: rows(getattr(scene, name)) for name in _POINT_FIELDS})

@@ -1,8 +1,10 @@
 """3D encoders on any device: packed points in, one feature for each point out. See README.md."""
 
+from ponder_encoders.catalogue import EncoderInfo, create_encoder, list_encoders
 from ponder_encoders.checkpoints import PublishedConditions
 from ponder_encoders.condition_folding import fold_condition
 from ponder_encoders.dgcnn import Dgcnn, DgcnnConfig
+from ponder_encoders.extraction import frozen
 from ponder_encoders.plasticity import restore_plasticity
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.pointnet2 import PointNet2, PointNet2Config, Seeds
@@ -17,6 +19,7 @@ __all__ = [
     "BackendStatus",
     "Dgcnn",
     "DgcnnConfig",
+    "EncoderInfo",
     "PPTSegmenter",
     "PPTSegmenterConfig",
     "PointBatch",
@@ -32,7 +35,10 @@ __all__ = [
     "VoxelNetFeatures",
     "Voxels",
     "available_backends",
+    "create_encoder",
     "fold_condition",
+    "frozen",
+    "list_encoders",
     "restore_plasticity",
     "voxelize",
 ]

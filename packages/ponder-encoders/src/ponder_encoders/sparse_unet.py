@@ -1,6 +1,6 @@
 """SparseUNet: the sparse convolutional U-Net that PonderV2 pre-trains indoors (published as v1m1, with PPT as v1m3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -16,8 +16,7 @@ from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.published_file import read_published
 from ponder_encoders.sparse.backend import BackendName, check_backend, choose_backend
-from ponder_encoders.sparse.tensor import SparseTensor, order_cells
-from ponder_encoders.sparse_unet_in_place import encode_decode_in_place, runs_in_place
+from ponder_encoders.sparse.tensor import CellOrder, SparseTensor, order_cells
 from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, Stem
 
 
@@ -213,32 +212,62 @@ class SparseUNet(nn.Module):
             ValueError: no points, several points in one cell, cells out of range, or the wrong number of
                 channels; a condition is missing or unknown.
         """
-        if batch.features.shape[1] != self.config.in_channels:
-            raise ValueError(
-                f"this SparseUNet reads {self.config.in_channels} channels, "
-                f"but features have {batch.features.shape[1]}"
-            )
-        conditions = self._conditions(condition, batch.offsets.shape[0])
         order = order_cells(batch)
-        tensor = SparseTensor(
-            features=batch.features.index_select(0, order.order),
-            cells=order.cells,
-            backend=choose_backend(self.config.backend, batch.features.device),
-        )
+        tensor, conditions = self._inputs(batch, order, condition)
         return self.encode_decode(tensor, conditions).features.index_select(0, order.inverse)
+
+    def stage_features(
+        self, batch: PointBatch, condition: str | Sequence[str] | None = None
+    ) -> tuple[SparseTensor, ...]:
+        """Encode every point and keep what each stage found.
+
+        Returns:
+            Features after the stem, after each encoder stage (from fine to coarse), and after each decoder stage
+            (back to fine; the last are those of ``forward``). Rows are cells in the order of their keys:
+            ``stage.cells.scene_and_coordinates()`` says which. Cells double in size with every encoder stage.
+
+        Raises:
+            ValueError: as ``forward``.
+        """
+        return tuple(self.stages(*self._inputs(batch, order_cells(batch), condition)))
 
     def encode_decode(self, tensor: SparseTensor, conditions: SceneConditions | None = None) -> SparseTensor:
         """The network itself, on features already in the order of their cells."""
         if runs_in_place(self, tensor, conditions):
             return encode_decode_in_place(self, tensor, conditions)
+        for stage in self.stages(tensor, conditions):
+            tensor = stage
+        return tensor
+
+    def stages(
+        self, tensor: SparseTensor, conditions: SceneConditions | None = None
+    ) -> Iterator[SparseTensor]:
+        """What comes out of the stem, of each encoder stage and of each decoder stage, in turn."""
         tensor = self.stem(tensor, conditions)
+        yield tensor
         skips = []
         for stage in self.encoder:
             skips.append(tensor)
             tensor = stage(tensor, conditions)
+            yield tensor
         for stage in self.decoder:
             tensor = stage(tensor, skips.pop(), conditions)
-        return tensor
+            yield tensor
+
+    def _inputs(
+        self, batch: PointBatch, order: CellOrder, condition: str | Sequence[str] | None
+    ) -> tuple[SparseTensor, SceneConditions | None]:
+        if batch.features.shape[1] != self.config.in_channels:
+            raise ValueError(
+                f"this SparseUNet reads {self.config.in_channels} channels, "
+                f"but features have {batch.features.shape[1]}"
+            )
+        tensor = SparseTensor(
+            features=batch.features.index_select(0, order.order),
+            cells=order.cells,
+            backend=choose_backend(self.config.backend, batch.features.device),
+        )
+        return tensor, self._conditions(condition, batch.offsets.shape[0])
 
     def _conditions(self, condition: str | Sequence[str] | None, scenes: int) -> SceneConditions | None:
         if not self.config.conditions:

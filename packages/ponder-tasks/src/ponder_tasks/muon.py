@@ -22,16 +22,22 @@ ITERATIONS = 5
 def orthogonalise(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     """Return ``U V^T`` of the singular value decomposition ``U S V^T``, roughly: singular values of about 0.7 to 1.2.
 
-    Five steps of a Newton-Schulz iteration, ``X <- a X + (b X X^T + c (X X^T)^2) X``: products of matrices alone. A
-    matrix of zeros stays zero.
+    Five steps of a Newton-Schulz iteration, ``X <- Q X`` with ``Q = a I + b G + c G^2`` and ``G = X X^T``: products of
+    matrices alone. All that multiplies ``X`` is a polynomial of the first ``G``, so the steps are taken on this small
+    square, ``G <- Q G Q``, and ``X`` itself, many times longer where it is the kernel of a convolution, is multiplied
+    once, at the end. A matrix of zeros stays zero.
     """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.t() if tall else matrix
     x = x / (torch.linalg.matrix_norm(x) + 1e-7)
+    gram = x @ x.t()
+    product = torch.eye(gram.shape[0], dtype=gram.dtype, device=gram.device)
     for _ in range(ITERATIONS):
-        gram = x @ x.t()
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        q = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        q.diagonal().add_(a)
+        gram, product = q @ gram @ q, q @ product
+    x = product @ x
     return x.t() if tall else x
 
 

@@ -7,7 +7,7 @@ every run folder, so that the run can be repeated.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig
+from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
 from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
-SceneConfig = Annotated[SyntheticRoomsConfig | RgbdSequenceConfig, Field(discriminator="kind")]
+SceneConfig = Annotated[
+    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
+]
 """Where scenes come from."""
 
 
@@ -121,6 +123,6 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     Raises:
         ValueError: when the scenes are generated and read from nowhere.
     """
-    if not isinstance(config, RgbdSequenceConfig):
+    if isinstance(config, SyntheticRoomsConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     return config.model_copy(update={"path": path})

@@ -1,6 +1,14 @@
 """From a recipe's scene configuration to the scenes."""
 
-from ponder_data import CachedScenes, RgbdSequence, RgbdSequenceConfig, Scenes, SyntheticRooms
+from ponder_data import (
+    CachedScenes,
+    RgbdSequence,
+    RgbdSequenceConfig,
+    Scenes,
+    SyntheticRooms,
+    SyntheticRoomsConfig,
+    VirtualScans,
+)
 
 from ponder_tasks.recipe import SceneConfig
 
@@ -14,7 +22,17 @@ def open_scenes(config: SceneConfig) -> Scenes:
     Raises:
         ValueError: when the data is not there or holds nothing to learn from.
     """
-    if isinstance(config, RgbdSequenceConfig) and config.path is None:
-        raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")
-    scenes = RgbdSequence(config) if isinstance(config, RgbdSequenceConfig) else SyntheticRooms(config)
+    scenes = _opened(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
+
+
+def _opened(config: SceneConfig) -> Scenes:
+    if isinstance(config, SyntheticRoomsConfig):
+        return SyntheticRooms(config)
+    if isinstance(config, RgbdSequenceConfig):
+        if config.path is None:
+            raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")
+        return RgbdSequence(config)
+    if config.path is None:
+        raise ValueError("this recipe reads scans from a folder; name it with --data FOLDER")
+    return VirtualScans(config)

@@ -15,6 +15,9 @@ from torch import Tensor
 from ponder_data.normals import estimate_normals
 from ponder_data.scene import Scene, check_scene
 
+SCAN_SUFFIXES = (".ply", ".npz", ".npy")
+"""Endings of the files that can be read."""
+
 _GREY = 0.5
 _COORD_NAMES = ("coord", "xyz", "points")
 _COLOR_NAMES = ("color", "colors", "rgb")

@@ -2,7 +2,7 @@
 
 import torch
 
-from ponder_data.grid import grid_cells, pack_cells
+from ponder_data.grid import sort_cells
 from ponder_data.scene import Scene, take_points
 from ponder_data.transforms.random_drop import check_ratio
 
@@ -27,12 +27,11 @@ def block_mask(
     check_ratio(ratio, "block_mask")
     if block_voxels < 1:
         raise ValueError(f"block_mask: block_voxels is {block_voxels}; a block is at least 1 voxel wide")
-    cells, extent = grid_cells(scene.coord, grid_size * block_voxels)
-    _, block, points = torch.unique(pack_cells(cells, extent), return_inverse=True, return_counts=True)
-    blocks = points.shape[0]
+    cells = sort_cells(scene.coord, grid_size * block_voxels)
+    blocks = cells.count.shape[0]
     order = torch.randperm(blocks, generator=generator, device=generator.device).to(scene.coord.device)
-    enough = int((points[order].cumsum(0) < min(2, len(scene))).sum()) + 1
+    enough = int((cells.count[order].cumsum(0) < min(2, len(scene))).sum()) + 1
     kept = max(enough, round(blocks * (1.0 - ratio)))
     keep = torch.zeros(blocks, dtype=torch.bool, device=scene.coord.device)
     keep[order[:kept]] = True
-    return take_points(scene, torch.nonzero(keep[block]).squeeze(1))
+    return take_points(scene, torch.nonzero(keep[cells.inverse]).squeeze(1))

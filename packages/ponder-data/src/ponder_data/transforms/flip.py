@@ -61,4 +61,9 @@ def _mirrored_boxes(boxes: Boxes, axis: FlipAxis) -> Boxes:
     center = boxes.center.clone()
     center[:, "xy".index(axis)] *= -1.0
     heading = math.pi - boxes.heading if axis == "x" else -boxes.heading
-    return replace(boxes, center=center, heading=torch.atan2(heading.sin(), heading.cos()))
+    velocity = boxes.velocity
+    if velocity is not None:
+        velocity = velocity.clone()
+        velocity[:, "xy".index(axis)] *= -1.0
+    heading = torch.atan2(heading.sin(), heading.cos())
+    return replace(boxes, center=center, heading=heading, velocity=velocity)

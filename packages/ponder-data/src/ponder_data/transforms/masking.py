@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from ponder_data.draws import draw_event
 from ponder_data.scene import Scene
 from ponder_data.transforms.block_mask import block_mask
 from ponder_data.transforms.random_drop import random_drop
@@ -19,15 +20,16 @@ class MaskingConfig(BaseModel):
     ratio: float = Field(
         default=0.8, ge=0, lt=1, description="share of points (random) or of occupied blocks (block) removed"
     )
+    probability: float = Field(default=1.0, ge=0, le=1, description="share of the scenes that are masked")
     block_voxels: int = Field(default=8, ge=1, description="side of a block in cells of the sampling grid")
 
 
 def mask_points(scene: Scene, config: MaskingConfig, grid_size: float, generator: torch.Generator) -> Scene:
     """Return the scene without the masked points; views are not touched and at least two points stay."""
+    if config.kind == "none" or not draw_event(config.probability, generator):
+        return scene
     if config.kind == "random":
         return random_drop(scene, generator, ratio=config.ratio)
-    if config.kind == "block":
-        return block_mask(
-            scene, generator, grid_size=grid_size, block_voxels=config.block_voxels, ratio=config.ratio
-        )
-    return scene
+    return block_mask(
+        scene, generator, grid_size=grid_size, block_voxels=config.block_voxels, ratio=config.ratio
+    )

@@ -51,7 +51,12 @@ def rotate_by(scene: Scene, rotation: Float[Tensor, "3 3"]) -> Scene:
 def _turned_boxes(boxes: Boxes, matrix: Float[Tensor, "3 3"]) -> Boxes:
     zero = torch.zeros_like(boxes.heading)
     forward = torch.stack((boxes.heading.cos(), boxes.heading.sin(), zero), dim=1) @ matrix.T
-    return replace(boxes, center=boxes.center @ matrix.T, heading=torch.atan2(forward[:, 1], forward[:, 0]))
+    return replace(
+        boxes,
+        center=boxes.center @ matrix.T,
+        heading=torch.atan2(forward[:, 1], forward[:, 0]),
+        velocity=None if boxes.velocity is None else boxes.velocity @ matrix.T,
+    )
 
 
 def rotate(scene: Scene, axis: Axis, angle: float) -> Scene:

@@ -33,4 +33,5 @@ def _scaled_view(view: View, factor: float) -> View:
 
 
 def _scaled_boxes(boxes: Boxes, factor: float) -> Boxes:
-    return replace(boxes, center=boxes.center * factor, size=boxes.size * factor)
+    velocity = None if boxes.velocity is None else boxes.velocity * factor
+    return replace(boxes, center=boxes.center * factor, size=boxes.size * factor, velocity=velocity)

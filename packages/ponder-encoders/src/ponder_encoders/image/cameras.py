@@ -72,15 +72,17 @@ class Projected:
 def project(points: Float[Tensor, "batch points 3"], cameras: CameraBatch) -> Projected:
     """Project points of each scene's world into every camera of that scene: ``K T_world_to_camera X`` of Eq. 10.
 
-    Differentiable in points, intrinsics and poses where ``seen``.
+    Differentiable in points, intrinsics and poses where ``seen``. Computes in their own precision, also under autocast:
+    the eight bits of bfloat16 are not enough to find a pixel.
     """
     rotation, position = cameras.camera_to_world[..., :3, :3], cameras.camera_to_world[..., :3, 3]
-    # The inverse of a rigid transform: its rotation transposed, applied to what is left of the camera's position.
-    in_camera = (points[:, None] - position[:, :, None]) @ rotation
+    with torch.autocast(points.device.type, enabled=False):
+        # The inverse of a rigid transform: its rotation transposed, applied to what is left of the camera's position.
+        in_camera = (points[:, None] - position[:, :, None]) @ rotation
+        homogeneous = in_camera @ cameras.intrinsics.transpose(-1, -2)
     depth = in_camera[..., 2]
     in_front = depth > NEAREST_DEPTH
     safe_depth = torch.where(in_front, depth, torch.ones_like(depth))
-    homogeneous = in_camera @ cameras.intrinsics.transpose(-1, -2)
     pixel = torch.where(in_front[..., None], homogeneous[..., :2] / safe_depth[..., None], 0.0)
     column, row = pixel.unbind(-1)
     inside = (

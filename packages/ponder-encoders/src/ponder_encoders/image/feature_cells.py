@@ -33,10 +33,10 @@ class CellRays:
 
 def check_features(features: Tensor, cameras: CameraBatch, channels: int, stride: int) -> None:
     """Raise ValueError unless ``features`` are maps of this stride, with these channels, for every image."""
-    if features.ndim != 5 or features.shape[:2] != cameras.images.shape[:2]:
+    if features.ndim != 5 or features.shape[:2] != cameras.images.shape[:2] or features.shape[1] == 0:
         raise ValueError(
             f"features {tuple(features.shape)} must be (batch, cameras, channels, rows, columns) for images "
-            f"{tuple(cameras.images.shape)}"
+            f"{tuple(cameras.images.shape)}, of at least one camera"
         )
     if features.shape[2] != channels:
         raise ValueError(f"this lift reads {channels} channels, but features have {features.shape[2]}")
@@ -57,8 +57,8 @@ def cell_coordinates(pixel: Float[Tensor, "*shape"], stride: int) -> Float[Tenso
 
 
 def see(points: Float[Tensor, "batch points 3"], cameras: CameraBatch) -> Projected:
-    """:func:`project`, in the precision of the poses also under autocast; no gradients."""
-    with torch.no_grad(), torch.autocast(points.device.type, enabled=False):
+    """:func:`project` without gradients."""
+    with torch.no_grad():
         return project(points, cameras)
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ponder_encoders.image.cameras import CameraBatch, project
+from ponder_encoders.image.feature_cells import cell_coordinates, check_features
 from ponder_encoders.image.lift import LiftedVolume
 from ponder_encoders.image.voxel_grid import VoxelGrid
 
@@ -97,7 +98,7 @@ def sample_projected(
     Raises:
         ValueError: feature maps that do not fit the images or the stride.
     """
-    _check_features(features, cameras, stride)
+    check_features(features, cameras, features.shape[2], stride)
     with torch.autocast(features.device.type, enabled=False):
         wide = features if features.dtype == torch.float64 else features.float()
         parts = [
@@ -132,24 +133,9 @@ def sample_bilinear(
     """Features between the centres of feature pixels, at image coordinates ``(u, v)``; zero where not ``seen``."""
     rows, columns = features.shape[2:]
     # grid_sample counts from -1 at the outer edge of the first feature pixel to 1 at that of the last.
-    extent = pixel.new_tensor((columns * stride, rows * stride))
-    position = ((pixel + 0.5) * (2 / extent) - 1).to(features.dtype)
+    cells = pixel.new_tensor((columns, rows))
+    position = ((cell_coordinates(pixel, stride) + 0.5) * (2 / cells) - 1).to(features.dtype)
     sampled = F.grid_sample(
         features, position[:, None], mode="bilinear", padding_mode="border", align_corners=False
     )[:, :, 0]
     return torch.where(seen[:, None], sampled, 0.0)
-
-
-def _check_features(features: Tensor, cameras: CameraBatch, stride: int) -> None:
-    if features.shape[:2] != cameras.images.shape[:2] or features.shape[1] == 0:
-        raise ValueError(
-            f"features {tuple(features.shape)} are not of the images {tuple(cameras.images.shape)}: both start with "
-            "(batch, cameras), and there must be a camera"
-        )
-    sides = ((features.shape[3], cameras.height), (features.shape[4], cameras.width))
-    if any(not pixels // stride <= cells <= -(-pixels // stride) for cells, pixels in sides):
-        raise ValueError(
-            f"feature maps of {features.shape[3]} x {features.shape[4]} at stride {stride} are not of images of "
-            f"{cameras.height} x {cameras.width}, which have side / stride rows and columns: give the stride of the "
-            "features"
-        )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ponder_encoders.point_batch import PointBatch, scene_lengths
 from ponder_encoders.sparse.backend import SparseBackend
-from ponder_encoders.sparse.keys import check_range, first_keys, pack_keys
+from ponder_encoders.sparse.keys import check_range, first_keys, pack_keys, unpack_keys
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable, child_table
 from ponder_encoders.sparse.strided_rulebook import (
     HALVING,
@@ -43,6 +43,10 @@ class OccupiedCells:
     def __len__(self) -> int:
         """Number of occupied cells."""
         return self.keys.shape[0]
+
+    def scene_and_coordinates(self) -> tuple[Int64[Tensor, " cells"], Int64[Tensor, "cells 3"]]:
+        """Scene of each cell, and where it lies, in cells of this resolution."""
+        return unpack_keys(self.keys)
 
     def neighbours(self, kernel_size: int, backend: SparseBackend) -> NeighbourTable:
         """The neighbours of each cell under a cubic kernel of odd size; the backend only says who looks them up."""

@@ -1,5 +1,6 @@
 """Measuring pre-training: pictures rendered at poses that were kept apart, against what the camera saw there."""
 
+import torch
 from ponder_data import Scenes
 
 from ponder_tasks.metrics.rendering import RenderingAccumulator, RenderingMetrics
@@ -25,12 +26,14 @@ def measure_rendering(
 
 
 def add_view(accumulator: RenderingAccumulator, rendered: RenderedView) -> None:
-    """Add the figures of one rendered view."""
+    """Add the figures of one rendered view; a virtual one has no colour where it sees nothing, so not those pixels."""
+    view = rendered.view
+    judged = view.depth > 0 if view.source == "virtual" else torch.ones_like(view.depth, dtype=torch.bool)
     accumulator.add(
-        rendered_color=rendered.color,
-        real_color=rendered.view.color,
-        rendered_depth=rendered.depth,
-        real_depth=rendered.view.depth,
-        rendered_normal=rendered.normal,
-        real_normal=rendered.real_normal,
+        rendered_color=rendered.color[judged],
+        real_color=view.color[judged],
+        rendered_depth=rendered.depth[judged],
+        real_depth=view.depth[judged],
+        rendered_normal=rendered.normal[judged],
+        real_normal=rendered.real_normal[judged],
     )

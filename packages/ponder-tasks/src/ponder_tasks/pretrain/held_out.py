@@ -55,7 +55,8 @@ def evaluation_scenes(scenes: Scenes, config: RenderingEvaluationConfig) -> Iter
         if not scene.held_out_views:
             raise ValueError(
                 f"scene {scene.name!r} of the validation data has no held-out view to render; "
-                "set val_data.held_out_views (rooms) or val_data.held_out_every (rgbd) so that some are kept apart"
+                "set val_data.held_out_views (rooms, scans) or val_data.held_out_every (rgbd) so that some are kept "
+                "apart"
             )
         yield scene
 

@@ -10,11 +10,13 @@ from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_features import rooms_features
 from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
+from ponder_tasks.recipes.scans import scans
 
 RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (
     rooms,
     rooms_features,
     rgbd,
+    scans,
     rooms_semseg,
     rooms_probe,
 )

@@ -27,6 +27,11 @@ VIEWS_SAY = (
     "Pictures from poses that neither training nor the encoder's input has seen. "
     "Both depths share one colour scale."
 )
+VIRTUAL_VIEWS_SAY = (
+    "The pictures compared with are no photographs: virtual cameras drew them from the scan's own points, "
+    "at poses that training has not rendered. Figures count only pixels that see a point. "
+    "Both depths share one colour scale."
+)
 CLASSES_SAY = "A dash marks a class that does not occur."
 TRAINING_SAYS = (
     "Smoothed over the faint raw values. The total is weighted; each loss is shown before its weight."
@@ -88,7 +93,9 @@ def render_page(report: Report, history: History, picture_side: int) -> str:
     sections = [
         _section("Measurements", measurement_table(report.measurements) if report.measurements else ""),
         _section(
-            "Held-out views", "".join(view_card(view, picture_side) for view in report.views), VIEWS_SAY
+            "Held-out views",
+            "".join(view_card(view, picture_side) for view in report.views),
+            VIRTUAL_VIEWS_SAY if any(view.source == "virtual" for view in report.views) else VIEWS_SAY,
         ),
         _section("Scenes", "".join(cloud_card(cloud, 2 * picture_side) for cloud in report.clouds)),
         _section("Classes", class_table(report.per_class) if report.per_class else "", CLASSES_SAY),

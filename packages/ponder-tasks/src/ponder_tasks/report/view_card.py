@@ -137,11 +137,16 @@ def _pair(
 
 def _figures(view: ViewPictures) -> str:
     """Return the view's own PSNR and depth error, beside what guessing the mean gives."""
+    # Where a virtual camera sees nothing there is no colour to compare with.
+    virtual = view.source == "virtual"
+    judged = _known(view.real_depth) if virtual else np.ones(view.real_depth.shape, dtype=bool)
+    if not judged.any():
+        return "sees nothing"
     figures = measure_view(
-        real_color=torch.tensor(view.real_color),
-        rendered_color=torch.tensor(view.rendered_color),
-        real_depth=torch.tensor(view.real_depth),
-        rendered_depth=torch.tensor(view.rendered_depth),
+        real_color=torch.tensor(view.real_color[judged]),
+        rendered_color=torch.tensor(view.rendered_color[judged]),
+        real_depth=torch.tensor(view.real_depth[judged]),
+        rendered_depth=torch.tensor(view.rendered_depth[judged]),
     )
     parts = [f"PSNR {number(figures.psnr, 'dB')} dB (mean colour {number(figures.psnr_of_mean_color, 'dB')})"]
     if figures.depth_pixels:

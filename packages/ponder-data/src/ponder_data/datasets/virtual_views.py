@@ -1,0 +1,171 @@
+"""Scenes from a folder of scans without pictures: virtual cameras take these.
+
+What such cameras see is made of the scan's own points. It stands in for photographs where there are none, and every
+view says so: its ``source`` is "virtual".
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from ponder_data.datasets.scan_file import SCAN_SUFFIXES, read_scan
+from ponder_data.draws import draw_distinct
+from ponder_data.grid import grid_sample
+from ponder_data.scene import Scene, check_scene, take_points
+from ponder_data.virtual.placement import Stand, place_cameras
+from ponder_data.virtual.surfels import scene_surfels
+from ponder_data.virtual.views import virtual_view
+
+_RESCAN = re.compile(r"(scene\d{4})_\d{2}")
+"""ScanNet's names: scans of one number show one room."""
+
+
+class VirtualScansConfig(BaseModel):
+    """A folder of coloured scans, and the virtual cameras that take pictures of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["scans"] = "scans"
+    path: Path | None = Field(default=None, description="the folder; subfolders are searched too")
+    split: Literal["train", "val"] = Field(
+        default="train", description="val scans are others, and also show the held-out views"
+    )
+    val_every: int = Field(
+        default=5,
+        ge=0,
+        description="every n-th place is for validation; 0, or fewer than two places: all scans are for both",
+    )
+    views: int = Field(default=12, ge=1, description="virtual pictures of each scan")
+    held_out_views: int = Field(default=2, ge=0, description="pictures from poses kept apart")
+    image_width: int = Field(default=160, ge=8)
+    image_height: int = Field(default=120, ge=8)
+    field_of_view: float = Field(default=70.0, gt=10, lt=150, description="horizontal, degrees")
+    stand: Stand = Field(
+        default="auto",
+        description="cameras among the points (inside), around them (objects), or by the scan's size",
+    )
+    largest_disc: float = Field(
+        default=0.1,
+        gt=0,
+        description="points are drawn with at most this radius; wider gaps stay open, metres",
+    )
+    voxel: float = Field(
+        default=0.01, gt=0, description="the cloud keeps one point per cube of this side, metres"
+    )
+    max_points: int = Field(default=200_000, ge=16, description="more points than this are thinned at random")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class VirtualScans:
+    """Scans with virtual pictures, made when asked for: the same every time.
+
+    Both kinds of views are made of the cloud itself, so held-out views are new poses, not new measurements; what is
+    really unseen are the scans of the other split. Scans whose names say that they show one room (ScanNet's
+    ``sceneNNNN_NN``) are never divided between the splits.
+
+    Raises:
+        ValueError: when ``config.path`` is missing or holds no scan.
+    """
+
+    name = "scans"
+    class_names: tuple[str, ...] = ()
+
+    def __init__(self, config: VirtualScansConfig) -> None:
+        if config.path is None:
+            raise ValueError("VirtualScansConfig.path is not set; give the folder of scans")
+        self.config = config
+        self._path = config.path
+        files = scan_files(config.path)
+        places = sorted({place_of(file.stem) for file in files})
+        val = set(places[config.val_every // 2 :: config.val_every]) if config.val_every else set()
+        if val and len(val) < len(places):
+            files = [file for file in files if (place_of(file.stem) in val) == (config.split == "val")]
+        self._files = tuple(files)
+
+    @property
+    def scene_names(self) -> tuple[str, ...]:
+        """Names of the scenes in order; nothing is read for them."""
+        return tuple(file.relative_to(self._path).with_suffix("").as_posix() for file in self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> Scene:
+        """Read scan ``index`` and take its pictures.
+
+        Raises:
+            ValueError: when the file cannot be read, or no camera sees enough of the scan.
+        """
+        file = self._files[index]
+        scan = self._thinned(read_scan(file))
+        name = self.scene_names[index]
+        config = self.config
+        surfels = scene_surfels(scan, config.largest_disc)
+        # Every scan has a seed of its own, whatever stands beside it in the folder.
+        rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
+        cameras = place_cameras(
+            surfels,
+            rng,
+            config.views + config.held_out_views,
+            (config.image_width, config.image_height),
+            float(np.radians(config.field_of_view)),
+            config.stand,
+        )
+        views = [
+            virtual_view(surfels, camera, f"virtual-{number:02d}") for number, camera in enumerate(cameras)
+        ]
+        held_out = _spread(len(views), config.held_out_views)
+        return check_scene(
+            Scene(
+                name=name,
+                dataset=self.name,
+                coord=scan.coord,
+                color=scan.color,
+                normal=scan.normal,
+                semantic=scan.semantic,
+                instance=scan.instance,
+                boxes=scan.boxes,
+                views=tuple(view for number, view in enumerate(views) if number not in held_out),
+                held_out_views=tuple(views[number] for number in held_out if config.split == "val"),
+                class_names=scan.class_names,
+            )
+        )
+
+    def _thinned(self, scan: Scene) -> Scene:
+        """Return at most one point of each cube, at most ``max_points`` in all, chosen the same way every time."""
+        scan = take_points(scan, grid_sample(scan.coord, self.config.voxel).index)
+        if len(scan) <= self.config.max_points:
+            return scan
+        generator = torch.Generator().manual_seed(self.config.seed)
+        return take_points(scan, draw_distinct(len(scan), self.config.max_points, generator).sort().values)
+
+
+def scan_files(path: Path) -> list[Path]:
+    """Return the scan files of a folder and its subfolders, by name.
+
+    Raises:
+        ValueError: when there is no such folder or it holds none.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path}: no such folder; give a folder of scans ({', '.join(SCAN_SUFFIXES)})")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SCAN_SUFFIXES)
+    if not files:
+        raise ValueError(f"{path}: holds no scan; scans are files that end in {', '.join(SCAN_SUFFIXES)}")
+    return files
+
+
+def place_of(name: str) -> str:
+    """Return the place that a scan shows, by its name: ScanNet's without the number of the scan, others' whole."""
+    rescan = _RESCAN.fullmatch(name)
+    return rescan[1] if rescan else name
+
+
+def _spread(count: int, kept: int) -> Sequence[int]:
+    """Return ``kept`` numbers below ``count``, evenly spread, the first of them not the first."""
+    return [(2 * number + 1) * count // (2 * kept) for number in range(kept)]

@@ -1,0 +1,1 @@
+"""nuScenes v1.0: its classes, splits and tables, and keyframes as scenes."""
