@@ -17,6 +17,7 @@ from ponder_encoders.point_batch import PointBatch
 from ponder_encoders.published_file import read_published
 from ponder_encoders.sparse.backend import BackendName, check_backend, choose_backend
 from ponder_encoders.sparse.tensor import CellOrder, SparseTensor, order_cells
+from ponder_encoders.sparse_unet_in_place import encode_decode_in_place, runs_in_place
 from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, Stem
 
 
