@@ -137,12 +137,12 @@ def test_no_more_is_alive_than_rulebooks_skips_and_two_activations(
     monkeypatch: pytest.MonkeyPatch, wide: bool
 ) -> None:
     # Small buffers and kernels, since the cells are few; by pairs all the same where asked for.
-    buffer = 1 << 13
+    buffer = 1 << 14
     monkeypatch.setattr(torch_columns, "_CHUNK_BYTES_CPU", buffer)
     monkeypatch.setattr(torch_columns, "_FEWEST_ROWS", 8)
     monkeypatch.setattr(backend_torch, "_WIDE", 1 if wide else 1 << 20)
     generator = torch.Generator().manual_seed(0)
-    grid_coord = (torch.rand(22, 22, 22, generator=generator) < 0.3).nonzero()
+    grid_coord = (torch.rand(26, 26, 26, generator=generator) < 0.3).nonzero()
     count = len(grid_coord)
     batch = PointBatch(grid_coord=grid_coord, features=torch.randn(count, 4), offsets=torch.tensor([count]))
     unet = make_unet((16, 16, 16, 16), base_channels=8, layers=(1, 1, 1, 2))

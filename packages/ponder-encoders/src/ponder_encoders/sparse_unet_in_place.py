@@ -19,7 +19,7 @@ from ponder_encoders.conditions import SceneConditions
 from ponder_encoders.norms import PointBatchNorm
 from ponder_encoders.sparse.backend_torch import TorchBackend, is_wide
 from ponder_encoders.sparse.rulebook import ChildTable, NeighbourTable
-from ponder_encoders.sparse.tensor import SparseTensor
+from ponder_encoders.sparse.tensor import OccupiedCells, SparseTensor
 from ponder_encoders.sparse.torch_columns import add_columns_product, chunk_rows, spans, with_zero_row
 from ponder_encoders.sparse.torch_pairs import add_pairs_product
 from ponder_encoders.sparse_unet_stages import DecoderStage, EncoderStage, ResidualBlock, Stem
@@ -57,17 +57,19 @@ def encode_decode_in_place(
     for stage in network.encoder:
         assert isinstance(stage, EncoderStage), "a network's encoder holds encoder stages"
         kept.append((cells, features))
+        neighbours = _neighbours(cells.coarser(), stage)
         features = _down(features, _folded(stage.down.weight, stage.norm, conditions), cells.children())
         cells = cells.coarser()
         for block in _blocks(stage):
-            _add_block([features], block, conditions, cells.neighbours(3, tensor.backend))
+            _add_block([features], block, conditions, neighbours)
     for stage in network.decoder:
         assert isinstance(stage, DecoderStage), "a network's decoder holds decoder stages"
         cells, skip = kept.pop()
+        neighbours = _neighbours(cells, stage)
         features = _up(features, _folded(stage.up.weight, stage.norm, conditions), cells.children())
         for index, block in enumerate(_blocks(stage)):
             parts = [features, skip] if index == 0 else [features]
-            _add_block(parts, block, conditions, cells.neighbours(3, tensor.backend))
+            _add_block(parts, block, conditions, neighbours)
     return SparseTensor(features=features[:-1], cells=cells, backend=tensor.backend)
 
 
@@ -81,6 +83,14 @@ def _stem(tensor: SparseTensor, stem: Stem, conditions: SceneConditions | None) 
 
 def _blocks(stage: EncoderStage | DecoderStage) -> list[ResidualBlock]:
     return [block for block in stage.blocks if isinstance(block, ResidualBlock)]
+
+
+def _neighbours(cells: OccupiedCells, stage: EncoderStage | DecoderStage) -> NeighbourTable:
+    """The rulebook of a stage's blocks, complete before its features are, so that what builds it is gone by then."""
+    neighbours = cells.neighbours(3, TorchBackend())
+    if any(is_wide(block.convolution2.weight) for block in _blocks(stage)):
+        _ = neighbours.pairs
+    return neighbours
 
 
 def _folded(
