@@ -3,7 +3,10 @@
 import importlib
 import importlib.util
 import json
+import os
 import socket
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,7 @@ from ponder_encoders.text.minilm_source import MiniLMSource
 from ponder_encoders.text.open_clip_source import OpenClipSource
 from torch import nn
 
+FRESH = "PONDER_TEST_IN_FRESH_PROCESS"
 NAMES = ("wall", "floor", "chair", "armchair", "street")
 TINY = {
     "embed_dim": 64,
@@ -99,7 +103,15 @@ def save_torchscript(model: nn.Module, path: Path) -> None:
 )
 @pytest.mark.parametrize(
     ("save", "name"),
-    [(save_weights, "a.pt"), (save_safetensors, "a.safetensors"), (save_torchscript, "b.pt")],
+    [
+        (save_weights, "a.pt"),
+        (save_safetensors, "a.safetensors"),
+        pytest.param(
+            save_torchscript,
+            "b.pt",
+            marks=pytest.mark.skipif(FRESH not in os.environ, reason="runs in a process of its own"),
+        ),
+    ],
 )
 def test_clip_reads_a_checkpoint(
     open_clip: Any, tiny_clip: nn.Module, tmp_path: Path, save: Callable[[nn.Module, Path], None], name: str
@@ -111,6 +123,24 @@ def test_clip_reads_a_checkpoint(
     with torch.no_grad():
         expected = tiny_clip.encode_text(open_clip.tokenize(prompts))  # pyright: ignore[reportCallIssue]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_clip_reads_an_archive_with_code(open_clip: Any) -> None:
+    """TorchScript's types are those of the whole process: what other tests left there must not get in the way."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-k",
+        "test_clip_reads_a_checkpoint and torchscript",
+        __file__,
+    ]
+    found = subprocess.run(
+        command, env={**os.environ, FRESH: "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert found.returncode == 0, found.stdout[-3000:]
+    assert "1 passed" in found.stdout
 
 
 def test_clip_tables_are_cached_by_what_the_checkpoint_holds(tiny_clip: nn.Module, tmp_path: Path) -> None:
