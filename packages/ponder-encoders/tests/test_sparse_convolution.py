@@ -253,7 +253,7 @@ def test_cuda_gives_the_numbers_of_the_cpu(make_cells: MakeCells, name: str, cha
     outcomes = []
     for device, chosen in ((torch.device("cpu"), "torch"), (torch.device("cuda"), name)):
         placed = OccupiedCells(cells.keys.to(device))
-        given_ = [t.to(device).requires_grad_() for t in (features, weight)]
+        given_ = [t.detach().to(device, copy=True).requires_grad_() for t in (features, weight)]
         table = placed.neighbours(3, TorchBackend())
         result = choose_backend(chosen, device).submanifold(given_[0], given_[1], table)
         result.square().sum().backward()

@@ -375,7 +375,7 @@ def test_cuda_gives_the_numbers_of_the_cpu(make_cells: MakeCells, name: str) -> 
     outcomes = []
     for device, chosen in ((torch.device("cpu"), "torch"), (torch.device("cuda"), name)):
         book = OccupiedCells(cells.keys.to(device)).strided(geometry)[1]
-        given_ = [t.to(device).requires_grad_() for t in (features, weight)]
+        given_ = [t.detach().to(device, copy=True).requires_grad_() for t in (features, weight)]
         result = choose_backend(chosen, device).strided(given_[0], given_[1], book)
         pooled = max_pool(given_[0], book.there)
         (result.square().sum() + pooled.square().sum()).backward()
