@@ -22,6 +22,7 @@ class BatchLoader:
 
     A scene is always prepared by the same worker, so each is read, built and kept in memory once, not once in every
     process. What is prepared does not depend on who prepares it, nor on how many do.
+    The first batch is made by this process, while the workers start.
     Close it, or use it as a context: otherwise its workers stay until it is collected.
 
     Args:
@@ -43,11 +44,10 @@ class BatchLoader:
         self._workers = (
             Workers(sequence.prepare, workers, preload=("ponder_tasks.batches",)) if workers else None
         )
-        steps = range(first, len(sequence))
-        self._unasked = (position for step in steps for position in sequence.positions(step))
-        self._asked: deque[int] = deque()
-        for _ in range(2 * max(sequence.batch_size, 2 * workers)):
-            self._ask()
+        later = range(first + 1, len(sequence)) if workers else ()
+        self._unasked = (position for step in later for position in sequence.positions(step))
+        self._asked: deque[tuple[int, int]] = deque()
+        self._most_asked = 2 * max(sequence.batch_size, 2 * workers)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -65,13 +65,11 @@ class BatchLoader:
     def look_ahead(self) -> None:
         """Prepare the next batch already now, so that what is wrong with the data shows; at the end, do nothing."""
         if self._next is None and self._step < len(self._sequence):
-            self._next = self._batch(self._step)
-
-    def _batch(self, step: int) -> Batch:
-        prepared = [self._prepared(position) for position in self._sequence.positions(step)]
-        for sample in prepared:
-            self._broken.note(sample.broken)
-        return collate([sample.sample for sample in prepared])
+            prepared = [self._prepared(position) for position in self._sequence.positions(self._step)]
+            self._ask_ahead()
+            for sample in prepared:
+                self._broken.note(sample.broken)
+            self._next = collate([sample.sample for sample in prepared])
 
     def __enter__(self) -> "BatchLoader":
         return self
@@ -86,20 +84,24 @@ class BatchLoader:
         if self._workers:
             self._workers.close()
 
-    def _ask(self) -> None:
-        """Ask for the next sample that nobody was asked for."""
-        position = next(self._unasked, None) if self._workers else None
-        if self._workers and position is not None:
+    def _prepared(self, position: int) -> PreparedSample:
+        if self._workers is None or not self._asked:
+            return self._sequence.prepare(position)
+        asked, worker = self._asked.popleft()
+        assert asked == position, f"position {position} is due, but {asked} was asked for"
+        prepared = self._workers.receive(worker)
+        self._ask_ahead()
+        return prepared
+
+    def _ask_ahead(self) -> None:
+        """Keep as many samples in the making as may be."""
+        while self._workers and len(self._asked) < self._most_asked:
+            position = next(self._unasked, None)
+            if position is None:
+                return
             worker = self._sequence.scene_at(position) % len(self._workers)
             self._workers.request(worker, position)
-            self._asked.append(worker)
-
-    def _prepared(self, position: int) -> PreparedSample:
-        if self._workers is None:
-            return self._sequence.prepare(position)
-        prepared = self._workers.receive(self._asked.popleft())
-        self._ask()
-        return prepared
+            self._asked.append((position, worker))
 
 
 def load_batches(

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -52,42 +53,49 @@ class _Worker:
 
 
 class Workers:
-    """``count`` processes that apply ``function``.
+    """``count`` processes that apply ``function``; they start with the first request.
 
     Args:
         function: picklable, with importable types; what it returns is packed (:mod:`ponder_tasks.packing`).
         count: at least 1.
-        preload: modules that are imported once for all of them.
+        preload: modules that are imported once for all of them, from now on, beside what this process does.
     """
 
     def __init__(self, function: Callable[[int], Any], count: int, preload: Sequence[str] = ()) -> None:
-        forkserver = "forkserver" in multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-        if forkserver:
-            context.set_forkserver_preload(list(preload))
-        payload = pickle.dumps(function)
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context = multiprocessing.get_context("forkserver" if forks else "spawn")
+        self._count = count
+        self._payload = pickle.dumps(function)
         self._workers: list[_Worker] = []
         # Runs also when the interpreter ends with workers that nobody closed.
         self.close = weakref.finalize(self, _close, self._workers)
-        with _starting(main_is_needed=b"__main__" in payload):
-            for number in range(count):
-                mine, theirs = context.Pipe()
-                process = context.Process(  # type: ignore[attr-defined]  (every context has one)
-                    target=_serve, args=(theirs, payload), name=f"loader-{number}", daemon=True
+        if forks:
+            self._context.set_forkserver_preload(list(preload))
+            with _starting(main_is_needed=False):
+                forkserver.ensure_running()
+
+    def _start(self) -> None:
+        with _starting(main_is_needed=b"__main__" in self._payload):
+            for number in range(self._count):
+                mine, theirs = self._context.Pipe()
+                process = self._context.Process(  # type: ignore[attr-defined]  (every context has one)
+                    target=_serve, args=(theirs, self._payload), name=f"loader-{number}", daemon=True
                 )
                 process.start()
                 theirs.close()
                 self._workers.append(_Worker(process=process, connection=mine))
 
     def __len__(self) -> int:
-        return len(self._workers)
+        return self._count
 
     def processes(self) -> tuple[int | None, ...]:
-        """Return the process ids."""
+        """Return the process ids; empty before the first request."""
         return tuple(worker.process.pid for worker in self._workers)
 
     def request(self, worker: int, number: int) -> None:
         """Ask ``worker`` for ``function(number)``, to be received after all that it was asked for before."""
+        if not self._workers:
+            self._start()
         try:
             self._workers[worker].connection.send(number)
         except OSError as error:
