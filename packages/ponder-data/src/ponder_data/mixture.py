@@ -37,8 +37,8 @@ class MixPart:
     """
 
     scenes: Scenes
-    loop: float = 1.0
-    weight: float | None = None
+    loop: int | float = 1.0
+    weight: int | float | None = None
     condition: str | None = None
 
 
@@ -131,13 +131,25 @@ def class_map(own: tuple[str, ...], target: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def relabelled(scene: Scene, labels: tuple[int, ...], class_names: tuple[str, ...]) -> Scene:
-    """Return ``scene`` with class ``c`` of its points and pixels become ``labels[c]``; -1 stays -1."""
+    """Return ``scene`` with class ``c`` of its points and pixels become ``labels[c]``; -1 stays -1.
+
+    Raises:
+        ValueError: when a label is out of range.
+    """
     if labels == tuple(range(len(labels))):
         return replace(scene, class_names=class_names)
     table = torch.tensor((*labels, IGNORE_LABEL))  # -1, the last row, is "ignore"
 
     def mapped(values: Int[Tensor, "*shape"] | None) -> Int[Tensor, "*shape"] | None:
-        return None if values is None else table[values.long()]
+        if values is None:
+            return None
+        beyond = values[(values < IGNORE_LABEL) | (values >= len(labels))]
+        if len(beyond):
+            raise ValueError(
+                f"scene {scene.name!r} has the label {int(beyond[0])}, but its dataset has {len(labels)} classes; "
+                "labels are 0 to one less than that, or -1"
+            )
+        return table[values.long()]
 
     def picture(view: View) -> View:
         return replace(view, semantic=mapped(view.semantic))

@@ -16,6 +16,9 @@ from ponder_tasks.workers import Workers
 MOST_WORKERS = 16
 """Of one training process, unless more are asked for."""
 
+FEW_BATCHES = 32
+"""Workers import PyTorch before they do anything, which takes seconds."""
+
 
 class BatchLoader:
     """Iterates over the batches of ``sequence`` from step ``first`` on.
@@ -117,14 +120,19 @@ def _ignore(message: str) -> None:
     """Nothing is said: the first broken scene is an error."""
 
 
-def worker_count(wanted: int | Literal["auto"], device: torch.device, scenes: int, processes: int = 1) -> int:
+def worker_count(
+    wanted: int | Literal["auto"], device: torch.device, *, scenes: int, batches: int, processes: int = 1
+) -> int:
     """Return how many worker processes each of ``processes`` training processes should have.
 
     ``auto`` takes all cores but one beside a GPU. Where the CPU trains, the cores are busy: then one worker if there
-    are two cores. More workers than scenes would have nothing to do.
+    are two cores. It takes none for a run of few ``batches``, which would end about when the workers have started.
+    More workers than scenes would have nothing to do.
     """
     if wanted != "auto":
         return min(wanted, scenes)
+    if batches < FEW_BATCHES:
+        return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     spare = (cores - 1) // processes if device.type != "cpu" else min(cores - 1, 1)
-    return max(0, min(spare, MOST_WORKERS, scenes))
+    return min(spare, MOST_WORKERS, scenes)

@@ -253,12 +253,13 @@ def _loader(task: Task, learner: Learner, first: int, listener: TrainingListener
     """Return the batches from step ``first`` on."""
     config, fabric = learner.config, learner.fabric
     sequence = task.batches(fabric.global_rank, fabric.world_size)
-    return BatchLoader(
-        sequence,
-        first=first * config.accumulate,
-        workers=worker_count(config.workers, fabric.device, len(sequence.scenes), fabric.world_size),
-        broken=BrokenScenes(len(sequence.scenes), config.broken_share, listener.said),
+    first *= config.accumulate
+    scenes, left = len(sequence.scenes), len(sequence) - first
+    workers = worker_count(
+        config.workers, fabric.device, scenes=scenes, batches=left, processes=fabric.world_size
     )
+    broken = BrokenScenes(scenes, config.broken_share, listener.said)
+    return BatchLoader(sequence, first=first, workers=workers, broken=broken)
 
 
 def _open_folder(
