@@ -1,7 +1,6 @@
 """Scenes of random points seen by two cameras, some of them broken: a dataset that worker processes can import."""
 
 import os
-import signal
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ class BoxOfPoints:
         name: of the dataset.
         broken: scenes that cannot be read.
         log: a file that gets a line for each scene that is read: its index and the process.
-        deadly: scenes at which the process that reads them dies.
     """
 
     class_names = ("low", "high")
@@ -32,13 +30,11 @@ class BoxOfPoints:
         name: str = "points",
         broken: tuple[int, ...] = (),
         log: Path | None = None,
-        deadly: tuple[int, ...] = (),
     ) -> None:
         self.scenes = scenes
         self.name = name
         self.broken = broken
         self.log = log
-        self.deadly = deadly
 
     def __len__(self) -> int:
         return self.scenes
@@ -49,8 +45,6 @@ class BoxOfPoints:
                 file.write(f"{index} {os.getpid()}\n")
         if index in self.broken:
             raise ValueError(f"scan-{index}.ply is truncated")
-        if index in self.deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
         generator = torch.Generator().manual_seed(index)
         coord = torch.rand(SCENE_POINTS, 3, generator=generator)
         pose = torch.eye(4)

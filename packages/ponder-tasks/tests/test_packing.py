@@ -1,9 +1,6 @@
 """Values full of tensors as one block, and back."""
 
-from dataclasses import dataclass
-
 import hypothesis.extra.numpy as arrays
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,12 +44,3 @@ def test_views_and_shared_tensors_are_packed_by_their_values():
     assert column.tolist() == [1.0, 5.0, 9.0]
     assert torch.equal(shared[0], whole)
     assert len(pack((whole, whole)).lengths) == 1, "what is there twice is packed once"
-
-
-def test_dataclasses_with_slots_travel():
-    @dataclass(frozen=True, slots=True)
-    class Local:
-        value: torch.Tensor
-
-    with pytest.raises((AttributeError, TypeError), match="Local"):
-        pack(Local(torch.ones(1)))  # pickle names what it cannot find again

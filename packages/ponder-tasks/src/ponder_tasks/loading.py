@@ -82,6 +82,10 @@ class BatchLoader:
     ) -> None:
         self.close()
 
+    def processes(self) -> tuple[int | None, ...]:
+        """Return the ids of the worker processes; they start with the first batch."""
+        return self._workers.processes() if self._workers else ()
+
     def close(self) -> None:
         """End the workers."""
         if self._workers:

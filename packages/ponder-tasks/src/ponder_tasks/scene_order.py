@@ -46,9 +46,10 @@ def _visited(seed: int, epoch: int, part: int, visit: Visits) -> Int[Tensor, " v
     if rest == 0:
         return torch.arange(visit.scenes).repeat(loops)
     number = torch.arange(epoch * visit.per_epoch, (epoch + 1) * visit.per_epoch)
-    round_of, place = number // visit.scenes, number % visit.scenes
-    order = {
-        int(turn): torch.randperm(visit.scenes, generator=seeded_generator(seed, 3, part, int(turn)))
-        for turn in round_of.unique()
-    }
-    return torch.stack([order[int(turn)][at] for turn, at in zip(round_of, place, strict=True)])
+    turns, place = number // visit.scenes, number % visit.scenes
+    first, last = int(turns[0]), int(turns[-1])
+    orders = [
+        torch.randperm(visit.scenes, generator=seeded_generator(seed, 3, part, turn))
+        for turn in range(first, last + 1)
+    ]
+    return torch.stack(orders)[turns - first, place]
