@@ -1,75 +1,10 @@
 """The sequence of batches is a function of the seed and the step alone."""
 
-from dataclasses import fields
-
 import pytest
 import torch
-from ponder_data import MaskingConfig, SampleConfig, Scene, View
-from ponder_tasks.batches import BatchSequence, load_batches, scene_order, seeded_generator
-
-
-class BoxOfPoints:
-    """Scenes of random points seen by two cameras."""
-
-    name = "points"
-    class_names = ("low", "high")
-
-    def __len__(self) -> int:
-        return 5
-
-    def __getitem__(self, index: int) -> Scene:
-        generator = torch.Generator().manual_seed(index)
-        coord = torch.rand(300, 3, generator=generator)
-        pose = torch.eye(4)
-        pose[2, 3] = -2.0
-        views = tuple(
-            View(
-                name=str(i),
-                color=torch.rand(6, 8, 3, generator=generator),
-                depth=torch.full((6, 8), 2.0),
-                intrinsics=torch.tensor([[8.0, 0, 4], [0, 8, 3], [0, 0, 1]]),
-                camera_to_world=pose,
-            )
-            for i in range(2)
-        )
-        return Scene(
-            name=f"points-{index}",
-            dataset=self.name,
-            coord=coord,
-            color=torch.rand(300, 3, generator=generator),
-            normal=torch.nn.functional.normalize(torch.randn(300, 3, generator=generator), dim=1),
-            semantic=(coord[:, 2] > 0.5).long(),
-            views=views,
-        )
-
-
-def sequence(
-    batch_size: int = 2, steps: int = 8, seed: int = 3, rank: int = 0, world_size: int = 1
-) -> BatchSequence:
-    sample = SampleConfig(
-        grid_size=0.1, masking=MaskingConfig(kind="random", ratio=0.5), views_per_scene=1, rays_per_view=5
-    )
-    return BatchSequence(
-        BoxOfPoints(),
-        sample,
-        batch_size=batch_size,
-        steps=steps,
-        seed=seed,
-        rays=True,
-        rank=rank,
-        world_size=world_size,
-    )
-
-
-def assert_same(first, second) -> None:
-    for field in fields(first):
-        a, b = getattr(first, field.name), getattr(second, field.name)
-        if isinstance(a, torch.Tensor):
-            assert torch.equal(a, b), field.name
-        elif field.name == "rays":
-            assert_same(a, b)
-        else:
-            assert a == b, field.name
+from points_dataset import BoxOfPoints, assert_same
+from points_dataset import sequence_of as sequence
+from ponder_tasks.batches import ATTEMPTS, scene_order, seeded_generator
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before():
@@ -77,23 +12,6 @@ def test_a_batch_does_not_depend_on_what_was_asked_before():
     asked = sequence()
     for step in (5, 0, 7, 5):
         assert_same(asked[step], straight[step])
-
-
-def test_a_loader_starts_anywhere():
-    expected = [sequence()[step] for step in range(3, 8)]
-    loaded = list(load_batches(sequence(), first=3, workers=0))
-    assert len(loaded) == len(expected)
-    for a, b in zip(loaded, expected, strict=True):
-        assert_same(a, b)
-
-
-def test_workers_change_nothing():
-    for a, b in zip(
-        load_batches(sequence(), first=0, workers=2),
-        load_batches(sequence(), first=0, workers=0),
-        strict=True,
-    ):
-        assert_same(a, b)
 
 
 def test_an_epoch_visits_every_scene_once():
@@ -125,3 +43,38 @@ def test_generators_of_different_words_differ(words):
     assert torch.equal(
         torch.rand(4, generator=seeded_generator(*words)), torch.rand(4, generator=seeded_generator(*words))
     )
+
+
+def test_in_place_of_a_broken_scene_always_comes_the_same_other_one():
+    scenes = BoxOfPoints(scenes=40, broken=(3, 4, 30))
+    straight = [sequence(scenes, steps=20).prepare(position) for position in range(40)]
+    assert {sample.sample.scene.name for sample in straight}.isdisjoint({"points-3", "points-4", "points-30"})
+    replaced = {p: s for p, s in enumerate(straight) if s.broken}
+    assert sorted({b.index for s in replaced.values() for b in s.broken}) == [3, 4, 30]
+    backwards = sequence(BoxOfPoints(scenes=40, broken=(3, 4, 30)), steps=20)
+    for position in reversed(range(40)):
+        again = backwards.prepare(position)
+        assert again.sample.scene.name == straight[position].sample.scene.name
+        assert torch.equal(again.sample.scene.coord, straight[position].sample.scene.coord)
+        assert again.broken == straight[position].broken
+
+
+def test_a_broken_scene_is_read_once(tmp_path):
+    log = tmp_path / "log"
+    batches = sequence(BoxOfPoints(scenes=3, broken=(1,), log=log), batch_size=3)
+    for step in range(4):
+        batches[step]
+    assert [line.split()[0] for line in log.read_text().splitlines()].count("1") == 1
+
+
+def test_where_no_scene_can_be_used_the_first_reason_is_given():
+    batches = sequence(BoxOfPoints(scenes=20, broken=tuple(range(20))))
+    with pytest.raises(
+        ValueError, match=rf"scan-\d+.ply is truncated .scene \d+ of points; {ATTEMPTS} tries"
+    ):
+        batches[0]
+
+
+def test_samples_leave_their_pictures_behind():
+    scene = sequence().prepare(0).sample.scene
+    assert scene.views == scene.held_out_views == ()

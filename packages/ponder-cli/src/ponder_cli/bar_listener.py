@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ponder_cli.formatting import duration, losses_line, measured_line, rate
+from ponder_cli.formatting import duration, losses_line, measured_line, rate, waiting
 from ponder_cli.headline import headline
 from ponder_cli.pace import Pace
 
@@ -61,6 +61,7 @@ class BarListener:
         figures = [losses_line(report.total, report.losses), rate(self._pace.points_per_second, "points")]
         if self._pace.rays_per_second:
             figures.append(rate(self._pace.rays_per_second, "rays"))
+        figures += filter(None, [waiting(self._pace.data_wait)])
         self._bar.figures = Text("  ".join(figures), style="dim")
         self._bar.update(self._task, completed=report.step, left=duration(self._pace.seconds_left))
         if report.step == self._pace.steps:

@@ -7,6 +7,9 @@ from ponder_tasks.listener import Measurement
 
 BETTER = {"higher": "↑", "lower": "↓"}
 
+WORTH_TELLING = 0.05
+"""Share of a step's time: a run that waits less than this for data would not be faster with more workers."""
+
 
 def duration(seconds: float) -> str:
     """Return ``m:ss`` or ``h:mm:ss``; ``-:--`` when it is not known."""
@@ -23,6 +26,11 @@ def rate(per_second: float, noun: str) -> str:
         if per_second >= limit:
             return f"{per_second / limit:.3g}{suffix} {noun}/s"
     return f"{per_second:.3g} {noun}/s"
+
+
+def waiting(share: float) -> str:
+    """Return e.g. ``32% waiting for data``; nothing for a share too small to matter."""
+    return f"{share:.0%} waiting for data" if share >= WORTH_TELLING else ""
 
 
 def measured(measurement: Measurement) -> str:

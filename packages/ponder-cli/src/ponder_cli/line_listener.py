@@ -5,7 +5,7 @@ from time import monotonic
 
 from ponder_tasks.listener import StepReport, TrainingEnd, TrainingStart, Validation
 
-from ponder_cli.formatting import duration, losses_line, measured_line, rate
+from ponder_cli.formatting import duration, losses_line, measured_line, rate, waiting
 from ponder_cli.headline import headline
 from ponder_cli.pace import Pace
 
@@ -47,6 +47,7 @@ class LineListener:
         ]
         if self._pace.rays_per_second:
             parts.append(rate(self._pace.rays_per_second, "rays"))
+        parts += filter(None, [waiting(self._pace.data_wait)])
         self._write(", ".join(parts))
 
     def validated(self, validation: Validation) -> None:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import harmonic_mean
+from statistics import fmean, harmonic_mean
 from time import monotonic
 
 from ponder_tasks.listener import StepReport
@@ -56,6 +56,12 @@ class Pace:
     def rays_per_second(self) -> float:
         """Over the last steps; 0 where nothing is rendered."""
         return self._over_window(lambda report: report.rays_per_second)
+
+    @property
+    def data_wait(self) -> float:
+        """Share of the time of the last steps spent waiting for batches."""
+        shares = [report.data_wait for _, report in self._seen]
+        return fmean(shares) if shares else 0.0
 
     def _over_window(self, of: Callable[[StepReport], float]) -> float:
         # Harmonic: steps hold about the same number of points, so this is their sum over the time they took.

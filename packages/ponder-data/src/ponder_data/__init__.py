@@ -32,6 +32,7 @@ from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
+from ponder_data.mixture import MixPart, Mixture, Visits, class_map, merged_classes, relabelled
 from ponder_data.normals import estimate_normals
 from ponder_data.nuscenes.classes import (
     NUSCENES_ATTRIBUTES,
@@ -88,6 +89,8 @@ __all__ = [
     "LidarsegFolderConfig",
     "MaskingConfig",
     "MixConfig",
+    "MixPart",
+    "Mixture",
     "NuScenes",
     "NuScenesConfig",
     "Projection",
@@ -108,10 +111,12 @@ __all__ = [
     "ViewSource",
     "VirtualScans",
     "VirtualScansConfig",
+    "Visits",
     "augment",
     "back_project",
     "camera_points",
     "check_scene",
+    "class_map",
     "collate",
     "concatenate_rays",
     "draw_distinct",
@@ -122,6 +127,7 @@ __all__ = [
     "grid_fragments",
     "grid_sample",
     "mask_points",
+    "merged_classes",
     "normals_from_depth",
     "pixel_index_rays",
     "place_cameras",
@@ -131,6 +137,7 @@ __all__ = [
     "project_to_view",
     "read_scan",
     "register_color",
+    "relabelled",
     "sample_rays",
     "sample_scene",
     "scene_fragments",

@@ -29,6 +29,7 @@ class Batch:
         instance: instance of each point, -1 where none.
         rays: rays of all scenes, or None where nothing is rendered.
         names, datasets: one per scene.
+        conditions: of each scene, whose norms an encoder that has some for each of several datasets takes.
     """
 
     coord: Float[Tensor, "points 3"]
@@ -42,6 +43,7 @@ class Batch:
     rays: Rays | None
     names: tuple[str, ...]
     datasets: tuple[str, ...]
+    conditions: tuple[str, ...]
 
     def __len__(self) -> int:
         return self.offsets.shape[0]
@@ -132,4 +134,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
         rays=_packed_rays(samples),
         names=tuple(scene.name for scene in scenes),
         datasets=tuple(scene.dataset for scene in scenes),
+        conditions=tuple(scene.condition or scene.dataset for scene in scenes),
     )

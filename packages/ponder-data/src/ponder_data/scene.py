@@ -102,6 +102,8 @@ class Scene:
     LiDAR clouds add what the sensor says of each return: ``intensity`` in [0, 1], ``time`` (seconds before the
     keyframe, 0 for its own sweep) and ``ring`` (the beam, 0 the lowest).
 
+    Encoders with norms for each of several datasets (PPT) take those of ``condition``; None stands for ``dataset``.
+
     Raises:
         ValueError: when the per-point fields differ in length.
     """
@@ -121,6 +123,7 @@ class Scene:
     views: tuple[View, ...] = ()
     held_out_views: tuple[View, ...] = ()
     class_names: tuple[str, ...] = ()
+    condition: str | None = None
 
     def __post_init__(self) -> None:
         points = self.coord.shape[0]

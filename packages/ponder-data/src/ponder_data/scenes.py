@@ -28,7 +28,7 @@ class Scenes(Protocol):
 class CachedScenes:
     """Scenes that are kept in memory once built, at most ``limit`` of them; the longest unused goes first.
 
-    With several data loader workers each process keeps its own.
+    A copy that is sent to another process starts empty.
 
     Raises:
         ValueError: when ``limit`` is below 1.
@@ -40,6 +40,9 @@ class CachedScenes:
         self._scenes = scenes
         self._limit = limit
         self._kept: OrderedDict[int, Scene] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_kept": OrderedDict()}
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
-"""Whether the device that was asked for is there."""
+"""Whether the device that was asked for is there, and how a batch gets onto it."""
 
 import torch
+from ponder_data import Batch
 
 
 def check_device(name: str) -> None:
@@ -16,3 +17,14 @@ def check_device(name: str) -> None:
             f"there is no {kind} device that torch {torch.__version__} can use; "
             "take --device cpu, or see 'ponder doctor'"
         )
+
+
+def move(batch: Batch, device: torch.device) -> Batch:
+    """Return ``batch`` on ``device``.
+
+    A copy to a GPU goes by way of page-locked memory, so that it runs beside what the host does next. PyTorch keeps
+    that memory until the copy is done.
+    """
+    if device.type == "cuda":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)

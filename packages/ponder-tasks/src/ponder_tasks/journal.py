@@ -42,10 +42,12 @@ class Journal:
                 "gradient_norm": report.gradient_norm,
                 "points_per_second": round(report.points_per_second, 1),
                 "rays_per_second": round(report.rays_per_second, 1),
+                "data_wait": round(report.data_wait, 4),
             }
         )
         self._events.add_scalar("train/total", report.total, report.step)
         self._events.add_scalar("train/learning_rate", report.learning_rate, report.step)
+        self._events.add_scalar("train/data_wait", report.data_wait, report.step)
         for name, value in report.losses:
             self._events.add_scalar(f"train/{name}", value, report.step)
         self.listener.stepped(report)

@@ -39,7 +39,11 @@ class TrainingStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """Announced after every optimiser step. ``losses`` are unweighted; ``total`` is the weighted sum."""
+    """Announced after every optimiser step.
+
+    ``losses`` are unweighted; ``total`` is the weighted sum. ``data_wait`` is the share of the step's time in which
+    it waited for its batch, in [0, 1].
+    """
 
     step: int
     total: float
@@ -48,6 +52,7 @@ class StepReport:
     gradient_norm: float
     points_per_second: float
     rays_per_second: float
+    data_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

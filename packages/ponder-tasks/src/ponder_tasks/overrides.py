@@ -13,6 +13,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ponder_tasks.recipe import Recipe
 
+SCENE_KEYS = ("train_data", "val_data")
+
 RecipeType = TypeVar("RecipeType", bound=BaseModel)
 
 
@@ -38,9 +40,17 @@ def apply_overrides(recipe: RecipeType, assignments: Iterable[str]) -> RecipeTyp
 
 
 def apply_mapping(recipe: RecipeType, mapping: Mapping[str, Any]) -> RecipeType:
-    """Return ``recipe`` with the nested ``mapping`` of a YAML file laid over it."""
+    """Return ``recipe`` with the nested ``mapping`` of a YAML file laid over it.
+
+    Scenes of another ``kind`` than the recipe's take the place of them altogether: they have other keys.
+    """
     tree = recipe.model_dump(mode="json")
-    for key, value in flatten(mapping):
+    changes = dict(mapping)
+    for key in SCENE_KEYS:
+        scenes = changes.get(key)
+        if isinstance(scenes, Mapping) and scenes.get("kind", tree[key]["kind"]) != tree[key]["kind"]:
+            tree[key] = changes.pop(key)
+    for key, value in flatten(changes):
         _assign(tree, key, value)
     return _validated(type(recipe), tree)
 

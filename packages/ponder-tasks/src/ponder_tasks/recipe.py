@@ -15,8 +15,45 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
-SceneConfig = Annotated[
+DatasetConfig = Annotated[
     SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
+]
+"""One dataset."""
+
+
+class MixPartConfig(BaseModel):
+    """One dataset of a mixture, and its share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: DatasetConfig
+    loop: PositiveFloat = Field(
+        default=1.0, description="how often an epoch visits each of its scenes; fractions are possible"
+    )
+    weight: PositiveFloat | None = Field(
+        default=None, description="instead of loop: its share of the visits, beside the weights of the others"
+    )
+    condition: str | None = Field(
+        default=None,
+        description="one of encoder.conditions: whose norms its scenes take; None: the dataset's own name",
+    )
+
+
+class MixtureConfig(BaseModel):
+    """Several datasets, seen in given ratios."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["mixture"] = "mixture"
+    parts: tuple[MixPartConfig, ...] = Field(min_length=1)
+    class_names: tuple[str, ...] | None = Field(
+        default=None, description="the classes to train on; None: those of all datasets together"
+    )
+
+
+SceneConfig = Annotated[
+    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | MixtureConfig,
+    Field(discriminator="kind"),
 ]
 """Where scenes come from."""
 
@@ -36,7 +73,13 @@ class TrainerConfig(BaseModel):
     validate_every: NonNegativeInt = Field(default=0, description="steps; 0 validates only at the end")
     checkpoint_every: PositiveInt = 100
     keep_checkpoints: PositiveInt = 2
-    workers: NonNegativeInt = Field(default=0, description="processes that prepare batches ahead")
+    workers: NonNegativeInt | Literal["auto"] = Field(
+        default="auto",
+        description="processes that prepare batches ahead; auto: all cores but one beside a GPU, else at most one",
+    )
+    broken_share: float = Field(
+        default=0.01, ge=0, le=1, description="of the training scenes: more broken ones than that end the run"
+    )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: PositiveInt | Literal["auto"] = 1
     seed: NonNegativeInt = 0
@@ -133,4 +176,8 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     """
     if isinstance(config, SyntheticRoomsConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
+    if isinstance(config, MixtureConfig):
+        raise ValueError(
+            f"--data {path}: a mixture has a folder for each dataset; name them in the recipe file"
+        )
     return config.model_copy(update={"path": path})

@@ -2,6 +2,8 @@
 
 from ponder_data import (
     CachedScenes,
+    MixPart,
+    Mixture,
     RgbdSequence,
     RgbdSequenceConfig,
     Scenes,
@@ -10,7 +12,7 @@ from ponder_data import (
     VirtualScans,
 )
 
-from ponder_tasks.recipe import SceneConfig
+from ponder_tasks.recipe import DatasetConfig, MixtureConfig, SceneConfig
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -22,11 +24,19 @@ def open_scenes(config: SceneConfig) -> Scenes:
     Raises:
         ValueError: when the data is not there or holds nothing to learn from.
     """
+    if isinstance(config, MixtureConfig):
+        parts = [
+            MixPart(
+                scenes=open_scenes(part.data), loop=part.loop, weight=part.weight, condition=part.condition
+            )
+            for part in config.parts
+        ]
+        return Mixture(parts, config.class_names)
     scenes = _opened(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
-def _opened(config: SceneConfig) -> Scenes:
+def _opened(config: DatasetConfig) -> Scenes:
     if isinstance(config, SyntheticRoomsConfig):
         return SyntheticRooms(config)
     if isinstance(config, RgbdSequenceConfig):

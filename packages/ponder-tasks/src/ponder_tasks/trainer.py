@@ -20,9 +20,10 @@ from ponder_render import Losses, LossTerm
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from ponder_tasks.batches import BatchSequence, load_batches, seeded_generator
+from ponder_tasks.batches import BatchSequence
+from ponder_tasks.broken_scenes import BrokenScenes
 from ponder_tasks.checkpoint import latest_checkpoint, load_training_state, save_checkpoint
-from ponder_tasks.devices import check_device
+from ponder_tasks.devices import check_device, move
 from ponder_tasks.graceful_stop import GracefulStop
 from ponder_tasks.journal import Journal
 from ponder_tasks.listener import (
@@ -33,9 +34,11 @@ from ponder_tasks.listener import (
     TrainingStart,
     Validation,
 )
+from ponder_tasks.loading import BatchLoader, worker_count
 from ponder_tasks.optimizer import build_optimizer, build_schedule
 from ponder_tasks.recipe import TrainerConfig, TrainingRecipe
 from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.scene_order import seeded_generator
 
 
 @runtime_checkable
@@ -117,34 +120,34 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     Raises:
         ValueError: for bad input, a run folder that exists already (or, with ``resume``, does not), or a
             loss that is not finite.
+        ChildProcessError: when a process that prepares batches has died.
     """
     config = task.recipe.trainer
     check_device(config.accelerator)
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices)
     fabric.launch()
-    sequence = task.batches(fabric.global_rank, fabric.world_size)
-    sequence[0]
     learner = _learner(task, fabric)
-    folder, first = _open_folder(task, path, learner, command=command, resume=resume)
-    started = time.monotonic()
-    listener.started(_start(task, fabric, path, first))
-    with GracefulStop() as stop, Journal(folder, listener) as journal:
-        batches = iter(load_batches(sequence, first=first * config.accumulate, workers=config.workers))
-        step = first
-        learner.model.train()  # by the task's own train(), which may hold parts of it in evaluation mode
-        while step < config.steps and not stop.requested:
-            report = take_step(learner, batches, step)
-            step += 1
-            journal.step(report)
-            if config.validate_every and step % config.validate_every == 0 and step < config.steps:
-                journal.validation(Validation(step=step, measurements=_validate(task, learner)))
-            if folder and step < config.steps and (step % config.checkpoint_every == 0 or stop.requested):
+    first = step = _restore(task, path, learner) if resume else 0
+    with _loader(task, learner, first, listener) as batches:
+        batches.look_ahead()
+        folder = _open_folder(task, path, learner, first, command=command, resume=resume)
+        started = time.monotonic()
+        listener.started(_start(task, fabric, path, first))
+        with GracefulStop() as stop, Journal(folder, listener) as journal:
+            learner.model.train()  # by the task's own train(), which may hold parts of it in evaluation mode
+            while step < config.steps and not stop.requested:
+                report = take_step(learner, batches, step)
+                step += 1
+                journal.step(report)
+                if config.validate_every and step % config.validate_every == 0 and step < config.steps:
+                    journal.validation(Validation(step=step, measurements=_validate(task, learner)))
+                if folder and step < config.steps and (step % config.checkpoint_every == 0 or stop.requested):
+                    _save(task, folder, learner, step)
+            interrupted = step < config.steps
+            measurements: tuple[Measurement, ...] = ()
+            if folder and not interrupted:
                 _save(task, folder, learner, step)
-        interrupted = step < config.steps
-        measurements: tuple[Measurement, ...] = ()
-        if folder and not interrupted:
-            _save(task, folder, learner, step)
-            measurements = _close(task, folder, learner, journal, step, time.monotonic() - started)
+                measurements = _close(task, folder, learner, journal, step, time.monotonic() - started)
     fabric.barrier()
     end = TrainingEnd(
         run=path,
@@ -167,10 +170,13 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
     """
     fabric, config, started = learner.fabric, learner.config, time.monotonic()
     points = rays = 0
+    waited = 0.0
     taken: list[Losses] = []
     learner.optimizer.zero_grad(set_to_none=True)
     for part in range(config.accumulate):
-        batch = next(batches).to(fabric.device)
+        asked = time.monotonic()
+        batch = move(next(batches), fabric.device)
+        waited += time.monotonic() - asked
         generator = seeded_generator(config.seed, 2, step * config.accumulate + part, fabric.global_rank)
         with fabric.no_backward_sync(learner.model, enabled=part + 1 < config.accumulate):
             with torch.autocast(fabric.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
@@ -185,15 +191,16 @@ def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepRepo
     learning_rate = float(learner.schedule.get_last_lr()[0])
     learner.optimizer.step()
     learner.schedule.step()
-    seconds = (time.monotonic() - started) / fabric.world_size
+    seconds = time.monotonic() - started
     return StepReport(
         step=step + 1,
         total=sum(float(losses.total.detach()) for losses in taken) / len(taken),
         losses=mean_losses(taken),
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
-        points_per_second=points / seconds,
-        rays_per_second=rays / seconds,
+        points_per_second=points * fabric.world_size / seconds,
+        rays_per_second=rays * fabric.world_size / seconds,
+        data_wait=waited / seconds,
     )
 
 
@@ -235,22 +242,36 @@ def _learner(task: Task, fabric: Fabric) -> Learner:
     )
 
 
+def _restore(task: Task, path: Path, learner: Learner) -> int:
+    """Load the newest checkpoint of the run in ``path``; return the number of steps that were taken."""
+    checkpoint = latest_checkpoint(RunFolder.open(path).checkpoints)
+    optimizer = learner.optimizer.optimizer
+    return load_training_state(checkpoint, model=task.model, optimizer=optimizer, schedule=learner.schedule)
+
+
+def _loader(task: Task, learner: Learner, first: int, listener: TrainingListener) -> BatchLoader:
+    """Return the batches from step ``first`` on."""
+    config, fabric = learner.config, learner.fabric
+    sequence = task.batches(fabric.global_rank, fabric.world_size)
+    first *= config.accumulate
+    scenes, left = len(sequence.scenes), len(sequence) - first
+    workers = worker_count(
+        config.workers, fabric.device, scenes=scenes, batches=left, processes=fabric.world_size
+    )
+    broken = BrokenScenes(scenes, config.broken_share, listener.said)
+    return BatchLoader(sequence, first=first, workers=workers, broken=broken)
+
+
 def _open_folder(
-    task: Task, path: Path, learner: Learner, *, command: str, resume: bool
-) -> tuple[RunFolder | None, int]:
-    first = 0
-    if resume:
-        checkpoint = latest_checkpoint(RunFolder.open(path).checkpoints)
-        first = load_training_state(
-            checkpoint, model=task.model, optimizer=learner.optimizer.optimizer, schedule=learner.schedule
-        )
+    task: Task, path: Path, learner: Learner, first: int, *, command: str, resume: bool
+) -> RunFolder | None:
     if learner.fabric.global_rank != 0:
-        return None, first
+        return None
     if not resume:
-        return RunFolder.create(path, task.recipe, command), 0
+        return RunFolder.create(path, task.recipe, command)
     folder = RunFolder.open(path)
     folder.forget_after(first)
-    return folder, first
+    return folder
 
 
 def _start(task: Task, fabric: Fabric, path: Path, first: int) -> TrainingStart:

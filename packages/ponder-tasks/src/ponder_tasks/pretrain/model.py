@@ -40,6 +40,6 @@ class PretrainModel(nn.Module):
 
     def encode(self, batch: Batch) -> tuple[Float[Tensor, "points channels"], FeatureVolume]:
         """Return per-point features (Eq. 2) and the feature volume (Eq. 3)."""
-        features = cast(Tensor, self.encoder(encoder_points(batch), batch.datasets)).float()
+        features = cast(Tensor, self.encoder(encoder_points(batch), batch.conditions)).float()
         volume = self.renderer.build_volume(features, batch.coord, batch.offsets, batch.lower, batch.upper)
         return features, volume

@@ -67,5 +67,5 @@ def rooms() -> PretrainRecipe:
         losses=RenderingLossConfig(truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
         optimizer=small_optimizer(),
-        trainer=TrainerConfig(steps=480, batch_size=4, workers=1, checkpoint_every=100, validate_every=0),
+        trainer=TrainerConfig(steps=480, batch_size=4, checkpoint_every=100, validate_every=0),
     )

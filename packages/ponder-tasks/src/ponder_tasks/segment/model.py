@@ -45,5 +45,5 @@ class SegmentationModel(nn.Module):
     def logits(self, batch: Batch) -> Float[Tensor, "points classes"]:
         """Return the class scores of every point of ``batch``, float32."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = cast(Tensor, self.encoder(encoder_points(batch), batch.datasets)).float()
+            features = cast(Tensor, self.encoder(encoder_points(batch), batch.conditions)).float()
         return self.head(self.norm(features)).float()
