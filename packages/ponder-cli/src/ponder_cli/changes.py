@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help`
 class Changes:
     """Applied in the order of the fields, so that the more explicit option wins."""
 
+    preset: str | None = None
     recipe_file: Path | None = None
     assignments: tuple[str, ...] = ()
     data: Path | None = None
@@ -26,6 +27,7 @@ class Changes:
     def options(self) -> list[str]:
         """Return the names of the options that were given."""
         given = {
+            "--preset": self.preset is not None,
             "--recipe-file": self.recipe_file is not None,
             "--set": bool(self.assignments),
             "--data": self.data is not None,
@@ -47,8 +49,12 @@ def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) 
 
     if name is not None:
         recipe = of_kind(get_recipe(name), kind)
+        if changes.preset is not None:
+            recipe = _preset(recipe, changes.preset)
         if changes.recipe_file is not None:
             recipe = apply_mapping(recipe, read_mapping(changes.recipe_file))
+    elif changes.preset is not None:
+        raise ValueError(f"--preset {changes.preset} changes a recipe: name one; 'ponder recipes' lists them")
     elif changes.recipe_file is not None:
         recipe = of_kind(read_recipe(changes.recipe_file), kind)
     else:
@@ -73,6 +79,16 @@ def of_kind(recipe: "Recipe", kind: "type[RecipeKind]") -> "RecipeKind":
         raise ValueError(f"{recipe.name} is an imported encoder, not a run that can be repeated or resumed")
     right = "pretrain" if isinstance(recipe, PretrainRecipe) else "finetune"
     raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
+
+
+def _preset(recipe: "RecipeKind", preset: str) -> "RecipeKind":
+    from ponder_tasks.recipe import PretrainRecipe
+    from ponder_tasks.recipes.presets import PRESETS
+
+    if preset not in PRESETS:
+        raise ValueError(f"there is no preset {preset!r}; there are: {', '.join(PRESETS)}")
+    assert isinstance(recipe, PretrainRecipe), "only ponder pretrain has --preset"
+    return PRESETS[preset](recipe)
 
 
 def _reading(recipe: "RecipeKind", data: Path) -> "RecipeKind":

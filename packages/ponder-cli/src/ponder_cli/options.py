@@ -28,6 +28,15 @@ RecipeName = Annotated[
         metavar="RECIPE", show_default=False, help="The recipe to follow; 'ponder recipes' lists them."
     ),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        show_default=False,
+        help="Which labels are used: label-free, labels-2d (pixels), labels-3d (pixels and points) or released-code.",
+    ),
+]
 Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="PATH", help="Folder with the data, for recipes that read some."),

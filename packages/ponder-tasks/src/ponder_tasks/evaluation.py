@@ -8,16 +8,16 @@ import torch
 
 from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.devices import check_device
+from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
-from ponder_tasks.metrics.segmentation import ConfusionMatrix
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import ImportRecipe, PretrainRecipe, SegmentRecipe, scene_config_at
 from ponder_tasks.scene_sources import open_scenes
-from ponder_tasks.segment.evaluation import segment_scenes
+from ponder_tasks.segment.evaluation import SegmentationFigures, segment_scenes
 from ponder_tasks.segment.export import ScanNetExport
-from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.model import segmentation_model
 from ponder_tasks.segment.voting import VotingConfig
 
 
@@ -105,25 +105,23 @@ def _evaluate_segmentation(
 ) -> Evaluation:
     scenes = open_scenes(scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data)
     export = ScanNetExport(options.scannet_export, scenes.class_names) if options.scannet_export else None
-    model = SegmentationModel(recipe, classes=len(scenes.class_names))
+    model = segmentation_model(recipe, scenes)
     model.load_state_dict(dict(weights.tensors))
     model.eval().to(device)
-    matrix = ConfusionMatrix(scenes.class_names)
+    figures = SegmentationFigures(scenes.class_names)
     for segmented in segment_scenes(model, scenes, recipe.sample.grid_size, options.voting):
-        if segmented.scene.semantic is not None:
-            matrix.add(segmented.prediction, segmented.scene.semantic)
+        figures.add(segmented)
         if export:
             export.write(segmented)
-    measurable = export is None or int(matrix.counts().sum()) > 0
-    metrics = matrix.metrics() if measurable else None
+    measurable = export is None or figures.labelled
     return Evaluation(
         run=run,
         task=recipe.task,
         recipe=recipe.name,
         checkpoint=weights.source.parent.name,
         scenes=len(scenes),
-        measurements=metrics.measurements() if metrics else (),
-        per_class=metrics.per_class() if metrics else None,
+        measurements=figures.measurements() if measurable else (),
+        per_class=figures.metrics().per_class() if measurable else None,
     )
 
 
@@ -131,15 +129,18 @@ def _evaluate_rendering(
     run: Path, weights: Weights, recipe: PretrainRecipe, data: Path | None, device: str
 ) -> Evaluation:
     scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
-    model = PretrainModel(recipe)
+    vocabulary = build_vocabulary(scenes, recipe.labels.language) if recipe.labels else None
+    model = PretrainModel(recipe, vocabulary)
     model.load_state_dict(dict(weights.tensors))
-    metrics = measure_rendering(model.eval().to(device), scenes, recipe.sample.grid_size, recipe.evaluation)
+    measurements = measure_rendering(
+        model.eval().to(device), scenes, recipe.sample.grid_size, recipe.evaluation
+    )
     return Evaluation(
         run=run,
         task=recipe.task,
         recipe=recipe.name,
         checkpoint=weights.source.parent.name,
         scenes=min(recipe.evaluation.scenes, len(scenes)),
-        measurements=metrics.measurements(),
+        measurements=measurements,
         per_class=None,
     )

@@ -10,9 +10,12 @@ from typing import Annotated, Literal
 from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
 from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.pretrain.labels import LabelsConfig
+from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 DatasetConfig = Annotated[
@@ -96,7 +99,7 @@ class RenderingEvaluationConfig(BaseModel):
 
 
 class PretrainRecipe(BaseModel):
-    """Pre-training by rendering: no labels are read."""
+    """Pre-training by rendering; without ``labels`` none are read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -109,9 +112,29 @@ class PretrainRecipe(BaseModel):
     encoder: SparseUNetConfig
     renderer: RendererConfig
     losses: RenderingLossConfig
+    labels: LabelsConfig | None = Field(default=None, description="which labels guide it; null: label-free")
+    released_code: ReleasedCodeConfig = Field(
+        default=ReleasedCodeConfig(), description="ways of the published code that its paper does not have"
+    )
     evaluation: RenderingEvaluationConfig = RenderingEvaluationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _semantics_are_as_wide_as_texts(self) -> "PretrainRecipe":
+        rendered = self.renderer.field.semantic_channels
+        if self.labels is None:
+            if rendered is not None:
+                raise ValueError(
+                    f"renderer.field.semantic_channels is {rendered} but no labels are used: give labels, or "
+                    "set it to null"
+                )
+        elif rendered not in (None, self.labels.language.channels):
+            raise ValueError(
+                f"renderer.field.semantic_channels is {rendered}, text embeddings have {self.labels.language.channels} "
+                "channels (labels.language.channels): make them the same"
+            )
+        return self
 
 
 class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
@@ -142,9 +165,13 @@ class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
 
 
 class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
-    """Semantic segmentation with a linear head."""
+    """Semantic segmentation with a linear head, or one that compares with text embeddings of the classes."""
 
     task: Literal["segment"] = "segment"
+    language: LanguageConfig | None = Field(
+        default=None,
+        description="the head compares points with text embeddings of the classes; null: a linear head",
+    )
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 

@@ -1,4 +1,4 @@
-"""``ponder pretrain``: learn an encoder by rendering, without labels."""
+"""``ponder pretrain``: learn an encoder by rendering; without labels, unless a preset uses some."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from ponder_cli.options import (
     Data,
     DeviceChoice,
     Name,
+    Preset,
     RecipeFile,
     RecipeName,
     Resume,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help`
 def pretrain(
     context: typer.Context,
     recipe: RecipeName = None,
+    preset: Preset = None,
     data: Data = None,
     assignments: Assignments = None,
     recipe_file: RecipeFile = None,
@@ -37,10 +39,11 @@ def pretrain(
     device: DeviceChoice = None,
     seed: Seed = None,
 ) -> None:
-    """Pre-train an encoder by rendering, without labels."""
+    """Pre-train an encoder by rendering, without labels unless --preset uses some."""
     from ponder_cli.watching import watching
 
     changes = Changes(
+        preset=preset,
         recipe_file=recipe_file,
         assignments=tuple(assignments or ()),
         data=data,

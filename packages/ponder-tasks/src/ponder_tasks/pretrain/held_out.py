@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from ponder_data import Scene, Scenes, View, normals_from_depth, view_rays
 from ponder_render import FeatureVolume
 from torch import Tensor
@@ -22,7 +22,7 @@ class RenderedView:
     """A held-out view and the picture the model renders from the same pose.
 
     ``depth`` is z-depth in metres; ``normal`` and ``real_normal`` are unit vectors in the world frame, zero where
-    nothing is known.
+    nothing is known. ``semantic`` is the class of each pixel, where the model renders classes.
     """
 
     scene: str
@@ -31,6 +31,7 @@ class RenderedView:
     depth: Float[Tensor, "height width"]
     normal: Float[Tensor, "height width 3"]
     real_normal: Float[Tensor, "height width 3"]
+    semantic: Int[Tensor, "height width"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ def render_view(model: PretrainModel, room: EncodedRoom, view: View, pixel_strid
     rendered = model.renderer.render_chunks(room.volume, ray_bundle(rays.to(device)), chunk=RAYS_PER_CHUNK)
     size = (small.height, small.width)
     assert rendered.color is not None, "pre-training renders colour"
+    semantic = None if rendered.semantic is None else model.class_of(rendered.semantic).cpu().reshape(size)
     normals = normals_from_depth(view.depth, view.intrinsics).normal @ view.camera_to_world[:3, :3].T
     return RenderedView(
         scene=room.scene.name,
@@ -93,6 +95,7 @@ def render_view(model: PretrainModel, room: EncodedRoom, view: View, pixel_strid
         depth=(rendered.distance.cpu() * rays.cosine).reshape(size),
         normal=torch.nn.functional.normalize(rendered.normal.cpu(), dim=-1).reshape(*size, 3),
         real_normal=normals[::pixel_stride, ::pixel_stride].contiguous(),
+        semantic=semantic,
     )
 
 

@@ -6,9 +6,9 @@ import torch
 from ponder_encoders.sparse.backend import choose_backend
 
 from ponder_tasks.batches import BatchSequence
+from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
-from ponder_tasks.metrics.rendering import RenderingAccumulator
-from ponder_tasks.pretrain.evaluation import add_view, measure_rendering
+from ponder_tasks.pretrain.evaluation import HeldOutFigures, measure_rendering
 from ponder_tasks.pretrain.held_out import encode_room, evaluation_scenes, render_view
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.pretrain.pictures import room_pictures, view_pictures
@@ -31,7 +31,8 @@ class PretrainTask:
         self.recipe = recipe
         self.scenes = open_scenes(recipe.train_data)
         self.held_out = open_scenes(recipe.val_data)
-        self.model = PretrainModel(recipe)
+        vocabulary = build_vocabulary(self.scenes, recipe.labels.language) if recipe.labels else None
+        self.model = PretrainModel(recipe, vocabulary)
 
     def train_scenes(self) -> int:
         """Return the number of training scenes."""
@@ -63,20 +64,20 @@ class PretrainTask:
     def validate(self) -> tuple[Measurement, ...]:
         """Render held-out views and measure them."""
         grid_size, config = self.recipe.sample.grid_size, self.recipe.evaluation
-        return measure_rendering(self.model, self.held_out, grid_size, config).measurements()
+        return measure_rendering(self.model, self.held_out, grid_size, config)
 
     def report(self, folder: RunFolder, seconds: float) -> tuple[Measurement, ...]:
         """Render held-out views, measure them, and put them on the report page."""
-        accumulator = RenderingAccumulator()
+        figures = HeldOutFigures(self.held_out.class_names)
         views, rooms = [], []
         for scene in evaluation_scenes(self.held_out, self.recipe.evaluation):
             room = encode_room(self.model, scene, self.recipe.sample.grid_size)
             rooms.append(room_pictures(room))
             for view in room.scene.held_out_views[: self.recipe.evaluation.views_per_scene]:
                 rendered = render_view(self.model, room, view, self.recipe.evaluation.pixel_stride)
-                add_view(accumulator, rendered)
-                views.append(view_pictures(rendered))
-        measurements = accumulator.metrics().measurements()
+                figures.add(rendered)
+                views.append(view_pictures(rendered, self.held_out.class_names))
+        measurements = figures.measurements()
         write_run_report(
             folder,
             recipe=self.recipe,

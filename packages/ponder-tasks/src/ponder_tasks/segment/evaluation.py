@@ -8,6 +8,7 @@ from jaxtyping import Int
 from ponder_data import Scene, Scenes
 from torch import Tensor
 
+from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import ConfusionMatrix, SegmentationMetrics
 from ponder_tasks.segment.model import SegmentationModel
 from ponder_tasks.segment.voting import VotingConfig, vote
@@ -49,14 +50,55 @@ def segment_scenes(
         yield segment_scene(model, scenes[index], grid_size, voting)
 
 
-def measure_segmentation(model: SegmentationModel, scenes: Scenes, grid_size: float) -> SegmentationMetrics:
+class SegmentationFigures:
+    """Collects predictions scene by scene: over all, and over each dataset where there are several."""
+
+    def __init__(self, class_names: tuple[str, ...]) -> None:
+        self._class_names = class_names
+        self._all = ConfusionMatrix(class_names)
+        self._datasets: dict[str, ConfusionMatrix] = {}
+
+    def add(self, segmented: Segmented) -> None:
+        """Add one scene; without labels it does not count."""
+        truth = segmented.scene.semantic
+        if truth is None:
+            return
+        own = self._datasets.setdefault(segmented.scene.dataset, ConfusionMatrix(self._class_names))
+        for matrix in (self._all, own):
+            matrix.add(segmented.prediction, truth)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any point so far has a label."""
+        return int(self._all.counts().sum()) > 0
+
+    def metrics(self) -> SegmentationMetrics:
+        """Return the figures over all scenes.
+
+        Raises:
+            ValueError: when no point is labelled.
+        """
+        return self._all.metrics()
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Return the figures over all scenes, then ``miou_DATASET`` where there are several; errors as above."""
+        own = [
+            Measurement(name=f"miou_{name}", value=100.0 * matrix.metrics().miou, unit="%")
+            for name, matrix in sorted(self._datasets.items())
+            if len(self._datasets) > 1 and int(matrix.counts().sum()) > 0
+        ]
+        return (*self.metrics().measurements(), *own)
+
+
+def measure_segmentation(
+    model: SegmentationModel, scenes: Scenes, grid_size: float
+) -> tuple[Measurement, ...]:
     """Return mIoU, mAcc, allAcc over all labelled points of ``scenes``, each looked at once.
 
     Raises:
         ValueError: when no point is labelled.
     """
-    matrix = ConfusionMatrix(scenes.class_names)
+    figures = SegmentationFigures(scenes.class_names)
     for segmented in segment_scenes(model, scenes, grid_size):
-        if segmented.scene.semantic is not None:
-            matrix.add(segmented.prediction, segmented.scene.semantic)
-    return matrix.metrics()
+        figures.add(segmented)
+    return figures.measurements()

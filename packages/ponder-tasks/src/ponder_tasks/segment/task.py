@@ -6,13 +6,12 @@ from ponder_encoders.sparse.backend import choose_backend
 from ponder_tasks.batches import BatchSequence
 from ponder_tasks.encoder_source import start_encoder
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import ConfusionMatrix
 from ponder_tasks.recipe import SegmentRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.run_report import write_run_report
 from ponder_tasks.scene_sources import open_scenes
-from ponder_tasks.segment.evaluation import measure_segmentation, segment_scenes
-from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.evaluation import SegmentationFigures, measure_segmentation, segment_scenes
+from ponder_tasks.segment.model import segmentation_model
 from ponder_tasks.segment.pictures import segmented_pictures
 
 PICTURED_SCENES = 3
@@ -35,7 +34,7 @@ class SegmentTask:
                 f"the training data ({recipe.train_data.kind}) has no class labels, so nothing can be segmented; "
                 "use labelled data such as rooms"
             )
-        self.model = SegmentationModel(recipe, classes=len(self.scenes.class_names))
+        self.model = segmentation_model(recipe, self.scenes)
         if initialise:
             start_encoder(self.model.encoder, recipe)
 
@@ -68,26 +67,25 @@ class SegmentTask:
 
     def validate(self) -> tuple[Measurement, ...]:
         """Return mIoU, mAcc and allAcc on the validation scenes."""
-        return measure_segmentation(self.model, self.validation, self.recipe.sample.grid_size).measurements()
+        return measure_segmentation(self.model, self.validation, self.recipe.sample.grid_size)
 
     def report(self, folder: RunFolder, seconds: float) -> tuple[Measurement, ...]:
         """Measure, and put the first scenes' predictions on the report page."""
-        matrix = ConfusionMatrix(self.validation.class_names)
+        figures = SegmentationFigures(self.validation.class_names)
         clouds = []
         for index, segmented in enumerate(
             segment_scenes(self.model, self.validation, self.recipe.sample.grid_size)
         ):
             assert segmented.scene.semantic is not None, "validation scenes are labelled"
-            matrix.add(segmented.prediction, segmented.scene.semantic)
+            figures.add(segmented)
             if index < PICTURED_SCENES:
                 clouds.append(segmented_pictures(segmented))
-        metrics = matrix.metrics()
         write_run_report(
             folder,
             recipe=self.recipe,
             seconds=seconds,
-            measurements=metrics.measurements(),
+            measurements=figures.measurements(),
             clouds=tuple(clouds),
-            per_class=metrics.per_class(),
+            per_class=figures.metrics().per_class(),
         )
-        return metrics.measurements()
+        return figures.measurements()
