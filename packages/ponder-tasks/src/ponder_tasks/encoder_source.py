@@ -22,7 +22,8 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
     """Return ``recipe`` starting from the encoder in ``source``, with the norms of ``condition`` where it has several.
 
     A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe, and only
-    the choice of the backend stays the recipe's.
+    the choice of the backend stays the recipe's. A recipe whose own encoder has conditions trains on all of these
+    datasets together and keeps their norms apart; the trained one must have norms for the same.
 
     Raises:
         ValueError: when ``source`` holds no readable checkpoint, or the condition is missing, unknown or not wanted.
@@ -34,10 +35,12 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
             )
         return recipe.model_copy(update={"encoder_source": SCRATCH, "encoder_condition": None})
     weights = load_weights(Path(source))
-    check_condition(weights.recipe.encoder, condition, source)
-    encoder = weights.recipe.encoder.model_copy(
-        update={"backend": recipe.encoder.backend, "conditions": (), "context_channels": 0}
-    )
+    encoder = weights.recipe.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    if recipe.encoder.conditions:
+        _check_same_conditions(encoder, recipe.encoder, condition, source)
+    else:
+        check_condition(encoder, condition, source)
+        encoder = encoder.model_copy(update={"conditions": (), "context_channels": 0})
     sample = recipe.sample.model_copy(update={"grid_size": weights.recipe.sample.grid_size})
     changes = {
         "encoder": encoder,
@@ -46,6 +49,26 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
         "encoder_condition": condition,
     }
     return recipe.model_copy(update=changes)
+
+
+def _check_same_conditions(
+    trained: SparseUNetConfig, wanted: SparseUNetConfig, condition: str | None, source: str
+) -> None:
+    """Raise a ValueError unless an encoder has norms for the very datasets that a recipe trains on together."""
+    if condition is not None:
+        raise ValueError(
+            f"--condition {condition}: the recipe trains on {', '.join(wanted.conditions)} together; leave it out"
+        )
+    if set(trained.conditions) != set(wanted.conditions):
+        has = (
+            f"norms for {', '.join(trained.conditions)}"
+            if trained.conditions
+            else "the same norms for all data"
+        )
+        raise ValueError(
+            f"the recipe trains on {', '.join(wanted.conditions)} together, but the encoder in {source} has {has}; "
+            "pre-train it with encoder.conditions of the same names, or fine-tune on one dataset"
+        )
 
 
 def check_condition(config: SparseUNetConfig, condition: str | None, source: str) -> None:
