@@ -22,7 +22,7 @@ from torch import nn
 def learner(seed: int = 0):
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    optimizer = build_optimizer(model.parameters(), OptimizerConfig())
+    optimizer = build_optimizer(model, OptimizerConfig())
     return model, optimizer, build_schedule(optimizer, OptimizerConfig(), steps=50)
 
 
@@ -107,7 +107,7 @@ def test_weights_carry_the_recipe(tmp_path):
 def test_weights_of_another_model_are_refused(tmp_path):
     path = save(tmp_path, learner(), 10)
     other = nn.Linear(2, 2)
-    optimizer = build_optimizer(other.parameters(), OptimizerConfig())
+    optimizer = build_optimizer(other, OptimizerConfig())
     with pytest.raises(ValueError, match="do not fit"):
         load_training_state(
             path, model=other, optimizer=optimizer, schedule=build_schedule(optimizer, OptimizerConfig(), 5)

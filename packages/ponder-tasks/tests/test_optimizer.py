@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.05), (77, 0.3), (500, 0.013)])
 def test_the_schedule_is_that_of_pytorch(steps, warmup):
     config = OptimizerConfig(learning_rate=0.01, warmup_fraction=warmup)
-    optimizer = build_optimizer([nn.Parameter(torch.zeros(1))], config)
+    optimizer = build_optimizer(nn.ParameterList([torch.zeros(1)]), config)
     reference = OneCycleLR(
         optimizer, max_lr=0.01, total_steps=steps, pct_start=warmup, div_factor=10, final_div_factor=1e4,
         cycle_momentum=False,
@@ -25,7 +25,7 @@ def test_the_schedule_is_that_of_pytorch(steps, warmup):
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 20, 40])
 def test_every_length_has_a_schedule(steps):
     config = OptimizerConfig()
-    optimizer = build_optimizer([nn.Parameter(torch.zeros(1))], config)
+    optimizer = build_optimizer(nn.ParameterList([torch.zeros(1)]), config)
     schedule = build_schedule(optimizer, config, steps)
     for _ in range(steps):
         assert 0 < schedule.get_last_lr()[0] <= config.learning_rate
@@ -37,5 +37,22 @@ def test_frozen_parameters_are_left_out():
     frozen = nn.Parameter(torch.zeros(1), requires_grad=False)
     kept = nn.Parameter(torch.zeros(1))
     for kind in ("adamw", "sgd", "muon"):
-        optimizer = build_optimizer([frozen, kept], OptimizerConfig(kind=kind))
+        optimizer = build_optimizer(nn.ParameterList([frozen, kept]), OptimizerConfig(kind=kind))
         assert [p for group in optimizer.param_groups for p in group["params"]] == [kept]
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd", "muon"])
+def test_the_encoder_learns_at_its_own_rate(kind):
+    """One step of plain descent directions: what the encoder moves by is the factor times what the head does."""
+    torch.manual_seed(0)
+    weight, gradient = torch.randn(4, 3), torch.randn(4, 3)
+    model = nn.Module()
+    model.encoder, model.head = nn.Linear(3, 4, bias=False), nn.Linear(3, 4, bias=False)
+    optimizer = build_optimizer(model, OptimizerConfig(kind=kind, encoder_factor=0.25, weight_decay=0.0))
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == 2
+    for parameter in model.parameters():
+        parameter.data.copy_(weight)
+        parameter.grad = gradient.clone()
+    optimizer.step()
+    slow, fast = (parameter.detach() - weight for parameter in model.parameters())
+    torch.testing.assert_close(slow, 0.25 * fast, atol=1e-7, rtol=1e-4)

@@ -1,7 +1,7 @@
 """Optimisers and the one-cycle schedule."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
@@ -23,6 +23,10 @@ class OptimizerConfig(BaseModel):
         default=3e-3,
         description="peak for norms and biases, which Muon leaves to AdamW; unused by the others",
     )
+    encoder_factor: PositiveFloat = Field(
+        default=1.0,
+        description="learning rates of the encoder over those of the rest: below 1 it forgets less",
+    )
     weight_decay: float = Field(default=1e-2, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD and Muon")
     warmup_fraction: float = Field(
@@ -32,9 +36,20 @@ class OptimizerConfig(BaseModel):
     final_divisor: PositiveFloat = Field(default=1e4, description="first / last learning rate")
 
 
-def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> Optimizer:
-    """Return the optimiser of ``config`` over the parameters that want a gradient."""
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """Return the optimiser of ``config`` over the parameters of ``model`` that want a gradient.
+
+    Those of ``model.encoder``, where there is one, learn at ``config.encoder_factor`` times the rates of the others.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = _optimizer(trained, config)
+    encoder = getattr(model, "encoder", None)
+    if config.encoder_factor != 1.0 and encoder is not None:
+        _scale_rates(optimizer, set(encoder.parameters()), config.encoder_factor)
+    return optimizer
+
+
+def _optimizer(trained: Sequence[nn.Parameter], config: OptimizerConfig) -> Optimizer:
     if config.kind == "sgd":
         return SGD(
             trained,
@@ -52,6 +67,16 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig)
             weight_decay=config.weight_decay,
         )
     return AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _scale_rates(optimizer: Optimizer, chosen: Collection[nn.Parameter], factor: float) -> None:
+    """Put the chosen parameters into groups of their own, whose learning rate is ``factor`` times the old one."""
+    for group in tuple(optimizer.param_groups):
+        inside = [parameter for parameter in group["params"] if parameter in chosen]
+        if not inside:
+            continue
+        group["params"] = [parameter for parameter in group["params"] if parameter not in chosen]
+        optimizer.add_param_group({**group, "params": inside, "lr": group["lr"] * factor})
 
 
 def build_schedule(optimizer: Optimizer, config: OptimizerConfig, steps: int) -> LRScheduler:

@@ -234,7 +234,7 @@ def _clip(learner: Learner, step: int) -> float:
 
 
 def _learner(task: Task, fabric: Fabric) -> Learner:
-    optimizer = build_optimizer(task.model.parameters(), task.recipe.optimizer)
+    optimizer = build_optimizer(task.model, task.recipe.optimizer)
     model, wrapped = fabric.setup(LossTuples(task.model), optimizer)
     schedule = build_schedule(optimizer, task.recipe.optimizer, task.recipe.trainer.steps)
     return Learner(
