@@ -92,7 +92,9 @@ def time_training(recipe: PretrainRecipe, workers: str, steps: int, device: str)
     )
     watch, started = Watch(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        run_pretraining(short, Path(folder) / "run", command="benchmark", listener=watch)
+        end = run_pretraining(short, Path(folder) / "run", command="benchmark", listener=watch)
+    if end.interrupted:
+        raise SystemExit(f"interrupted after {end.step} of {steps} steps: nothing to tell")
     moments = [moment for moment, _ in watch.reports]
     taken = [after - before for before, after in pairwise(moments)]
     waits = [report.data_wait for _, report in watch.reports]
@@ -125,7 +127,7 @@ def main() -> None:
             print(time_batches(recipe, workers, options.epochs), flush=True)
         if options.train is not None:
             print(
-                f"workers  first step s  ms/step, half 1   waits   half 2 of {options.steps} steps     waits"
+                f"workers  first step s  ms, 1st half     waits  ms, 2nd half     waits   ({options.steps} steps)"
             )
         for workers in (options.train or ["auto"]) if options.train is not None else []:
             print(time_training(recipe, workers, options.steps, options.device), flush=True)

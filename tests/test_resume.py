@@ -18,9 +18,10 @@ def totals(run: Path) -> dict[int, float]:
     return {r["step"]: r["total"] for r in records if r["kind"] == "train"}
 
 
-def start(folder: Path, name: str) -> subprocess.Popen[str]:
+def start(folder: Path, name: str, workers: int = 0) -> subprocess.Popen[str]:
+    """Start a run in a session of its own, so that its workers can be found and signalled with it."""
     words = ["pretrain", "rooms", "--name", name, "--steps", str(STEPS), *set_options(TINY_PRETRAIN)]
-    words += ["--set", "trainer.checkpoint_every=2"]
+    words += ["--set", "trainer.checkpoint_every=2", "--set", f"trainer.workers={workers}"]
     return subprocess.Popen(
         [sys.executable, "-m", "ponder_cli", *words],
         cwd=folder,
@@ -28,14 +29,31 @@ def start(folder: Path, name: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+
+
+def session(number: int) -> list[int]:
+    """Return the processes of a session that are alive."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, own = stat.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(own) == number and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
 
 
 def stop_after_step(process: subprocess.Popen[str], run: Path, step: int, number: int) -> tuple[str, str]:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         if (run / "checkpoints" / f"step-{step:06d}").is_dir():
-            process.send_signal(number)
+            if number == signal.SIGKILL:
+                process.kill()
+            else:
+                os.killpg(process.pid, number)  # as a terminal's Ctrl-C or a scheduler does
             break
         time.sleep(0.01)
     return process.communicate(timeout=240)
@@ -45,9 +63,13 @@ def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
     whole = start(tmp_path, "whole")
     whole.communicate(timeout=240)
     assert whole.returncode == 0
-    killed = start(tmp_path, "killed")
+    killed = start(tmp_path, "killed", workers=2)
     stop_after_step(killed, tmp_path / "runs" / "killed", 4, signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while session(killed.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not session(killed.pid), "workers leave when the run is gone"
     resumed = ponder("pretrain", "--resume", "runs/killed")
     assert resumed.returncode == 0, resumed.stderr
     expected, found = totals(tmp_path / "runs" / "whole"), totals(tmp_path / "runs" / "killed")
@@ -60,7 +82,7 @@ def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
 
 
 def test_a_terminated_run_saves_and_says_how_to_go_on(ponder, tmp_path):
-    process = start(tmp_path, "stopped")
+    process = start(tmp_path, "stopped", workers=2)
     _, stderr = stop_after_step(process, tmp_path / "runs" / "stopped", 2, signal.SIGTERM)
     assert process.returncode == 130, stderr
     assert "--resume" in stderr

@@ -48,7 +48,7 @@ def start() -> Callable[..., TrainingStart]:
 def step_report() -> Callable[..., StepReport]:
     """Make the report of a step."""
 
-    def make(step: int, points: float = 12_345.0, rays: float = 512.0) -> StepReport:
+    def make(step: int, points: float = 12_345.0, rays: float = 512.0, data_wait: float = 0.01) -> StepReport:
         return StepReport(
             step=step,
             total=0.5321,
@@ -57,6 +57,7 @@ def step_report() -> Callable[..., StepReport]:
             gradient_norm=1.0,
             points_per_second=points,
             rays_per_second=rays,
+            data_wait=data_wait,
         )
 
     return make

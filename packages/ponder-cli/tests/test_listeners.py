@@ -65,6 +65,14 @@ def test_no_rays_are_told_of_where_nothing_is_rendered(start: Start, step_report
     assert "rays" not in lines[-1]
 
 
+def test_waiting_for_data_is_told_of_where_it_matters(start: Start, step_report: Report) -> None:
+    lines: list[str] = []
+    listener = LineListener(lines.append)
+    listener.started(start())
+    listener.stepped(step_report(1, data_wait=0.3))
+    assert lines[-1].endswith("512 rays/s, 30% waiting for data")
+
+
 def test_the_bar_shows_steps_losses_and_rates(start: Start, step_report: Report, end: TrainingEnd) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, color_system=None)

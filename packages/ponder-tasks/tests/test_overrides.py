@@ -1,9 +1,13 @@
 """Recipes changed by keys and files, written and read back."""
 
+from pathlib import Path
+
 import pytest
+from ponder_data import ROOM_CLASSES, Mixture, SyntheticRoomsConfig, Visits
 from ponder_tasks.overrides import apply_mapping, apply_overrides, read_recipe, recipe_to_yaml
-from ponder_tasks.recipe import PretrainRecipe
+from ponder_tasks.recipe import MixPartConfig, MixtureConfig, PretrainRecipe, scene_config_at
 from ponder_tasks.recipes import RECIPES, get_recipe, list_recipes
+from ponder_tasks.scene_sources import open_scenes
 
 
 @pytest.mark.parametrize("make", RECIPES, ids=lambda make: make.__name__)
@@ -86,3 +90,39 @@ def test_a_broken_recipe_file_is_one_readable_line(text, tmp_path):
 def test_a_missing_recipe_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="nothing.yaml is not there"):
         read_recipe(tmp_path / "nothing.yaml")
+
+
+def test_scenes_of_another_kind_take_the_place_of_the_recipe_s():
+    mixture = {
+        "kind": "mixture",
+        "parts": [
+            {"data": {"kind": "rooms", "scenes": 4}},
+            {"data": {"kind": "scans", "path": "my/scans"}, "loop": 4, "condition": "ScanNet"},
+        ],
+    }
+    recipe = get_recipe("rooms")
+    changed = apply_mapping(recipe, {"train_data": mixture, "trainer": {"steps": 9}})
+    assert changed.train_data.kind == "mixture"
+    assert [part.loop for part in changed.train_data.parts] == [1, 4]
+    assert changed.trainer.steps == 9
+    assert changed.val_data == recipe.val_data
+    same_kind = apply_mapping(recipe, {"train_data": {"kind": "rooms", "scenes": 5}})
+    assert same_kind.train_data == recipe.train_data.model_copy(update={"scenes": 5})
+    with pytest.raises(ValueError, match="loop"):
+        apply_mapping(recipe, {"train_data": {**mixture, "parts": [{**mixture["parts"][0], "loop": -1}]}})
+
+
+def test_a_mixture_opens_as_its_datasets():
+    mixture = MixtureConfig(
+        parts=(
+            MixPartConfig(data=SyntheticRoomsConfig(scenes=3), loop=2),
+            MixPartConfig(data=SyntheticRoomsConfig(scenes=2, first=10), condition="late"),
+        )
+    )
+    scenes = open_scenes(mixture)
+    assert isinstance(scenes, Mixture)
+    assert scenes.visits == (Visits(3, 6), Visits(2, 2))
+    assert scenes.conditions == ("rooms", "late")
+    assert scenes.class_names == ROOM_CLASSES
+    with pytest.raises(ValueError, match="a folder for each dataset"):
+        scene_config_at(mixture, Path("somewhere"))

@@ -44,9 +44,7 @@ class BatchLoader:
         self._broken = broken
         self._step = first
         self._next: Batch | None = None
-        self._workers = (
-            Workers(sequence.prepare, workers, preload=("ponder_tasks.batches",)) if workers else None
-        )
+        self._workers = Workers(sequence.prepare, workers) if workers else None
         later = range(first + 1, len(sequence)) if workers else ()
         self._unasked = (position for step in later for position in sequence.positions(step))
         self._asked: deque[tuple[int, int]] = deque()
@@ -82,7 +80,7 @@ class BatchLoader:
     ) -> None:
         self.close()
 
-    def processes(self) -> tuple[int | None, ...]:
+    def processes(self) -> tuple[int, ...]:
         """Return the ids of the worker processes; they start with the first batch."""
         return self._workers.processes() if self._workers else ()
 

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -29,6 +29,9 @@ from ponder_tasks.packing import Packed, pack, unpack
 
 SECONDS_TO_LEAVE = 5.0
 """How long a worker may take to finish what it is at when it is closed; then it is killed."""
+
+PRELOADED = ("ponder_tasks.batches", "ponder_tasks.workers")
+"""Imported once for all workers, and PyTorch with them, while this process goes on."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The workers are the parallelism; libraries read these when they are loaded."""
@@ -58,10 +61,9 @@ class Workers:
     Args:
         function: picklable, with importable types; what it returns is packed (:mod:`ponder_tasks.packing`).
         count: at least 1.
-        preload: modules that are imported once for all of them, from now on, beside what this process does.
     """
 
-    def __init__(self, function: Callable[[int], Any], count: int, preload: Sequence[str] = ()) -> None:
+    def __init__(self, function: Callable[[int], Any], count: int) -> None:
         forks = "forkserver" in multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if forks else "spawn")
         self._count = count
@@ -70,7 +72,7 @@ class Workers:
         # Runs also when the interpreter ends with workers that nobody closed.
         self.close = weakref.finalize(self, _close, self._workers)
         if forks:
-            self._context.set_forkserver_preload(list(preload))
+            self._context.set_forkserver_preload(list(PRELOADED))
             with _starting(main_is_needed=False):
                 forkserver.ensure_running()
 
@@ -88,9 +90,9 @@ class Workers:
     def __len__(self) -> int:
         return self._count
 
-    def processes(self) -> tuple[int | None, ...]:
+    def processes(self) -> tuple[int, ...]:
         """Return the process ids; empty before the first request."""
-        return tuple(worker.process.pid for worker in self._workers)
+        return tuple(worker.process.pid for worker in self._workers if worker.process.pid)
 
     def request(self, worker: int, number: int) -> None:
         """Ask ``worker`` for ``function(number)``, to be received after all that it was asked for before."""
