@@ -9,7 +9,9 @@ from ponder_data.datasets.color_registration import ColorCameraConfig, register_
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
+from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.scannet import ScanNet, ScanNetConfig
 from ponder_data.datasets.synthetic_rooms import (
     ROOM_CLASSES,
     ROOM_PALETTE,
@@ -94,8 +96,12 @@ __all__ = [
     "Rays",
     "RgbdSequence",
     "RgbdSequenceConfig",
+    "S3dis",
+    "S3disConfig",
     "Sample",
     "SampleConfig",
+    "ScanNet",
+    "ScanNetConfig",
     "Scene",
     "Scenes",
     "SphereCropConfig",
