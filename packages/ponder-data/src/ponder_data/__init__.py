@@ -5,6 +5,7 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
@@ -12,6 +13,7 @@ from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.scannet import ScanNet, ScanNetConfig
+from ponder_data.datasets.structured3d import Structured3d, Structured3dConfig
 from ponder_data.datasets.synthetic_rooms import (
     ROOM_CLASSES,
     ROOM_PALETTE,
@@ -74,6 +76,8 @@ __all__ = [
     "NUSCENES_PALETTE",
     "ROOM_CLASSES",
     "ROOM_PALETTE",
+    "ArkitScenes",
+    "ArkitScenesConfig",
     "AugmentationConfig",
     "AutoContrastConfig",
     "Batch",
@@ -105,6 +109,8 @@ __all__ = [
     "Scene",
     "Scenes",
     "SphereCropConfig",
+    "Structured3d",
+    "Structured3dConfig",
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",

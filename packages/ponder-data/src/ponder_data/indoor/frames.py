@@ -45,7 +45,7 @@ def spread_indices(available: Sequence[int], count: int) -> list[int]:
 
 def valid_poses(poses: Float[np.ndarray, "frames 4 4"]) -> Bool[np.ndarray, " frames"]:
     """Return which poses are rigid motions: finite, and their upper left a rotation."""
-    finite = np.isfinite(poses).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(poses).all(axis=(1, 2)))
     rotation = np.where(finite[:, None, None], poses[:, :3, :3], 0.0)
     off = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0.0)
     return finite & np.asarray(off < _ROTATION_TOLERANCE) & (np.linalg.det(rotation) > 0)
