@@ -8,6 +8,7 @@ from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.matterport3d import Matterport3d, Matterport3dConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.s3dis import S3dis, S3disConfig
@@ -93,6 +94,8 @@ __all__ = [
     "LidarsegFolder",
     "LidarsegFolderConfig",
     "MaskingConfig",
+    "Matterport3d",
+    "Matterport3dConfig",
     "MixConfig",
     "NuScenes",
     "NuScenesConfig",

@@ -2,6 +2,7 @@
 
 from ponder_data.labels.arkitscenes import ARKITSCENES
 from ponder_data.labels.label_set import Color, LabelSet
+from ponder_data.labels.matterport3d import MATTERPORT3D
 from ponder_data.labels.nuscenes_categories import NUSCENES_CATEGORIES
 from ponder_data.labels.nuscenes_detection import NUSCENES_DETECTION
 from ponder_data.labels.nuscenes_lidarseg import NUSCENES_LIDARSEG
@@ -15,6 +16,7 @@ from ponder_data.labels.synonyms import SYNONYMS, map_classes, same_meaning
 
 __all__ = [
     "ARKITSCENES",
+    "MATTERPORT3D",
     "NUSCENES_CATEGORIES",
     "NUSCENES_DETECTION",
     "NUSCENES_LIDARSEG",
