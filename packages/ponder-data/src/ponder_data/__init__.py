@@ -14,6 +14,7 @@ from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.scannet import ScanNet, ScanNetConfig
+from ponder_data.datasets.scannetpp import ScanNetpp, ScanNetppConfig
 from ponder_data.datasets.structured3d import Structured3d, Structured3dConfig
 from ponder_data.datasets.synthetic_rooms import (
     ROOM_CLASSES,
@@ -109,6 +110,8 @@ __all__ = [
     "SampleConfig",
     "ScanNet",
     "ScanNetConfig",
+    "ScanNetpp",
+    "ScanNetppConfig",
     "Scene",
     "Scenes",
     "SphereCropConfig",
