@@ -41,8 +41,9 @@ def write_house(root: Path, name: str, nested: bool = False) -> Path:
     write_text(
         house / "house_segmentations" / f"{name}.house",
         "ASCII 1.0",
-        f"H {name} - 2 2 0 0 0 4 3 3 0 1 0 0 0 0 0 0 0 0 1 1 1 0 0 0 0 0",
-        "R 0 0 0 0 k 0 0 0 0 0 0 1 1 1 2.5 0 0 0 0",
+        f"H {name} - 0 2 0 0 0 4 3 3 0 1 0 0 0 0 0 0 0 0 1 1 1 0 0 0 0 0",
+        "L 0 3 a 0 0 0 0 0 0 1 1 1 0 0 0 0 0",
+        *(f"R {i} 0 0 0 k 0 0 0 0 0 0 1 1 1 2.5 0 0 0 0" for i in range(3)),
         f"P {HERE} 0 0 0 1 1 1 0 0 0 0 0",
         "C 0 4 floor 2 floor 0 0 0 0 0",
         "C 1 50 kitchen#chair 3 chair 0 0 0 0 0",

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from ponder_data import ScanNetpp, ScanNetppConfig, project_to_view
-from ponder_data.indoor import optional
 from ponder_data.indoor.phone import DEPTH_SIZE, read_depth_frames, read_video_frames
 
 from .indoor_files import grid_mesh, looking, rgb, write_json, write_ply, write_png, write_text
@@ -203,7 +202,7 @@ def test_broken_streams_name_the_file(tmp_path: Path, video: Path) -> None:
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
-    monkeypatch.setattr(optional.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs av, .*pip install 'ponder-data\[scenes\]'"):
         read_video_frames(video, [0])
 
