@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ponder_data.indoor.boxes import instance_boxes, majority, upright_box
 from ponder_data.indoor.files import read_table, read_text
-from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, valid_poses
+from ponder_data.indoor.frames import (
+    FrameOptions,
+    frame_view,
+    labels_at_depth,
+    spread_indices,
+    valid_poses,
+)
 from ponder_data.indoor.ply import face_to_vertex, read_ply_mesh, triangle_normals
 from scipy.spatial.transform import Rotation
 
@@ -156,10 +162,24 @@ def test_colour_of_another_camera_at_the_same_place_is_put_on_the_depth_cameras_
     pose = np.eye(4)
     view = frame_view("a", color, depth, color_camera, depth_camera, pose, FrameOptions())
     error = np.abs(view.color.numpy() * 255 - picture(depth_camera, 40, 27))
+    # The outermost columns and rows lie half outside the colour picture.
     assert error[1:-1, 1:-1].max() < 3.0
     # Plain resizing would be off by far more.
     plain = frame_view("a", color, depth, depth_camera * 2.4, depth_camera, pose, FrameOptions())
     assert np.abs(plain.color.numpy() * 255 - picture(depth_camera, 40, 27)).max() > 10
+
+
+def test_labels_of_a_wider_depth_camera_are_those_of_the_same_ray() -> None:
+    color_camera = np.array([[80.0, 0.0, 31.5], [0.0, 80.0, 23.5], [0.0, 0.0, 1.0]])
+    depth_camera = np.array([[20.0, 0.0, 11.5], [0.0, 20.0, 8.5], [0.0, 0.0, 1.0]])
+    labels = np.arange(48 * 64).reshape(48, 64)
+    found = labels_at_depth(labels, color_camera, depth_camera, (24, 18))
+    for v in range(18):
+        for u in range(24):
+            x, y = (u - 11.5) / 20 * 80 + 31.5, (v - 8.5) / 20 * 80 + 23.5
+            inside = 0 <= round(x) < 64 and 0 <= round(y) < 48
+            assert found[v, u] == (labels[round(y), round(x)] if inside else -1)
+    assert (found == -1).any()
 
 
 def test_text_files_with_marks_and_tables_without_columns(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from ponder_data import ScanNet, ScanNetConfig, project_to_view
 from ponder_data.labels import SCANNET20, SCANNET200
 
@@ -152,6 +155,40 @@ def test_views_can_be_resized_and_turned_off_with_the_alignment(root: Path) -> N
     np.testing.assert_allclose(view.camera_to_world.numpy(), DOWN, atol=1e-6)
     far = ScanNet(config(root, depth_range=(0.1, 2.05)))[0].views[1]
     assert far.depth.abs().max() == 0
+
+
+def write_label_pictures(root: Path) -> Path:
+    """Write the archives of label pictures: left, raw category 10 of object 3; right, an unknown one of none."""
+    scan = root / "scans" / "scene0000_00"
+    left = np.arange(48) < 24
+    pictures = {
+        "label": np.tile(np.where(left, 10, 9000), (36, 1)).astype(np.uint16),
+        "instance": np.tile(np.where(left, 4, 0), (36, 1)).astype(np.uint8),
+    }
+    for kind, picture in pictures.items():
+        with zipfile.ZipFile(scan / f"scene0000_00_2d-{kind}-filt.zip", "w") as archive:
+            for frame in (0, 2, 3):
+                stream = io.BytesIO()
+                Image.fromarray(picture).save(stream, format="PNG")
+                archive.writestr(f"{kind}-filt/{frame}.png", stream.getvalue())
+    return scan
+
+
+@pytest.mark.parametrize(("labels", "chair"), [("scannet20", "chair"), ("scannet200", "office chair")])
+def test_views_have_the_labels_of_the_archives(root: Path, labels: str, chair: str) -> None:
+    scan = write_label_pictures(root)
+    scans = ScanNet(config(root, labels=labels, picture_labels=True))
+    view = scans[0].views[1]
+    assert view.semantic is not None
+    assert view.instance is not None
+    row = [scans.class_names.index(chair)] * 12 + [-1] * 12
+    assert view.semantic.tolist() == [row] * 18
+    assert view.instance.tolist() == [[3] * 12 + [-1] * 12] * 18
+    assert ScanNet(config(root, labels=labels))[0].views[1].semantic is None
+    path = scan / "scene0000_00_2d-label-filt.zip"
+    cut(path)
+    with pytest.raises(ValueError, match="2d-label-filt.zip: cannot be read"):
+        scans[0]
 
 
 def test_splits(root: Path) -> None:

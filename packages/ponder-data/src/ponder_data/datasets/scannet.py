@@ -8,13 +8,25 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 
+from ponder_data.datasets.rgbd_sequence import resized_intrinsics
 from ponder_data.indoor.boxes import instance_boxes
 from ponder_data.indoor.files import checked_index, existing_folder, read_lines
-from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, valid_poses
+from ponder_data.indoor.frames import (
+    FrameOptions,
+    frame_view,
+    labels_at_depth,
+    spread_indices,
+    valid_poses,
+)
 from ponder_data.indoor.ply import PlyMesh, read_ply_mesh
-from ponder_data.indoor.scannet_labels import LABELS_FILE, category_classes
+from ponder_data.indoor.scannet_labels import (
+    LABELS_FILE,
+    category_classes,
+    number_classes,
+    read_label_pictures,
+)
 from ponder_data.indoor.segments import group_masks, read_groups, read_segments
-from ponder_data.indoor.sens import open_sens
+from ponder_data.indoor.sens import SensFile, open_sens
 from ponder_data.indoor.splits import present_scenes, split_names
 from ponder_data.labels import SCANNET20, SCANNET200
 from ponder_data.scene import Boxes, Scene, View, check_scene
@@ -38,7 +50,11 @@ class ScanNetConfig(FrameOptions):
         default="scannet20", description="classes of the points; None: none are read"
     )
     labels_file: Path | None = Field(
-        default=None, description=f"{LABELS_FILE}, for scannet200; None: in the folder"
+        default=None, description=f"{LABELS_FILE}, for scannet200 and picture_labels; None: in the folder"
+    )
+    picture_labels: bool = Field(
+        default=False,
+        description="views have classes and instances, of <scene>_2d-label-filt.zip and _2d-instance-filt.zip",
     )
     axis_aligned: bool = Field(
         default=True,
@@ -53,7 +69,8 @@ class ScanNet:
     ``scannet20``, classes come from ``<scene>_vh_clean_2.labels.ply``; with ``scannet200``, from the words of the
     annotators through the table of categories, as the benchmark's script does. Instances are the objects of
     ``<scene>.aggregation.json``; boxes are axis-aligned around them, after the alignment. The test scans have no
-    labels. Views are frames of ``<scene>.sens``, read by number.
+    labels. Views are frames of ``<scene>.sens``, read by number; their labels, where asked for, come straight from
+    the archives.
 
     Raises:
         ValueError: when the folder or the list of scenes is missing, or none of its scenes is there.
@@ -76,8 +93,13 @@ class ScanNet:
         self._labels = {"scannet20": SCANNET20, "scannet200": SCANNET200, None: None}[config.labels]
         self.class_names: tuple[str, ...] = () if self._labels is None else self._labels.names
         self._categories: dict[str, int] | None = None
-        if config.labels == "scannet200" and config.split != "test":
+        self._numbers: np.ndarray | None = None
+        if config.split == "test":
+            return
+        if config.labels == "scannet200":
             self._categories = category_classes(self._labels_file(), SCANNET200, "id")
+        elif config.labels == "scannet20" and config.picture_labels and config.views:
+            self._numbers = number_classes(self._labels_file(), SCANNET20)
 
     def _names(self) -> tuple[str, ...]:
         split, file = self.config.split, self.config.split_file
@@ -128,7 +150,7 @@ class ScanNet:
         self, folder: Path, name: str, mesh: PlyMesh, coord: Float[np.ndarray, "points 3"]
     ) -> tuple[Int[np.ndarray, " points"] | None, Int[np.ndarray, " points"] | None, Boxes | None]:
         """Return classes, instances and boxes; None where the scan has none."""
-        if self._labels is None or self.config.split == "test" or folder.parent.name == "scans_test":
+        if self._unlabelled(folder):
             return None, None, None
         segments = read_segments(folder / f"{name}_vh_clean_2.0.010000.segs.json", len(mesh))
         groups = read_groups(folder / f"{name}.aggregation.json")
@@ -149,6 +171,8 @@ class ScanNet:
         tracked = np.flatnonzero(valid_poses(sens.camera_to_world)).tolist()
         if not tracked:
             raise ValueError(f"{path}: none of its {len(sens)} frames has a pose; set views=0 for this scan")
+        chosen = spread_indices(tracked, self.config.views)
+        labels = self._picture_labels(sens, chosen)
         return tuple(
             frame_view(
                 f"frame {frame}",
@@ -158,9 +182,43 @@ class ScanNet:
                 sens.depth_intrinsics,
                 alignment @ sens.camera_to_world[frame],
                 self.config,
+                semantic=semantic,
+                instance=instance,
             )
-            for frame in spread_indices(tracked, self.config.views)
+            for frame, (semantic, instance) in zip(chosen, labels, strict=True)
         )
+
+    def _picture_labels(
+        self, sens: SensFile, frames: list[int]
+    ) -> list[tuple[Int[np.ndarray, "rows columns"] | None, Int[np.ndarray, "rows columns"] | None]]:
+        """Return classes and instances of the pixels of depth of some frames; None where none are read."""
+        folder, name = sens.path.parent, sens.path.stem
+        if self._unlabelled(folder) or not self.config.picture_labels:
+            return [(None, None)] * len(frames)
+        raw = read_label_pictures(folder / f"{name}_2d-label-filt.zip", "label-filt", frames)
+        # Objects are numbered from 1 in pictures, 0 is none.
+        objects = read_label_pictures(folder / f"{name}_2d-instance-filt.zip", "instance-filt", frames)
+
+        def at_depth(image: Int[np.ndarray, "rows columns"]) -> Int[np.ndarray, "height width"]:
+            full, size = (image.shape[1], image.shape[0]), sens.depth_size
+            intrinsics = torch.from_numpy(sens.color_intrinsics)
+            own = resized_intrinsics(intrinsics, sens.color_size, full).numpy()
+            return labels_at_depth(image, own, sens.depth_intrinsics, size)
+
+        return [
+            (at_depth(self._classes(numbers)), at_depth(number - 1))
+            for numbers, number in zip(raw, objects, strict=True)
+        ]
+
+    def _classes(self, numbers: Int[np.ndarray, "rows columns"]) -> Int[np.ndarray, "rows columns"]:
+        """Return the classes of raw categories' numbers."""
+        if self._numbers is None:
+            return SCANNET200.from_raw(torch.from_numpy(numbers)).numpy()
+        known = numbers < len(self._numbers)
+        return np.where(known, self._numbers[np.where(known, numbers, 0)], -1)
+
+    def _unlabelled(self, folder: Path) -> bool:
+        return self._labels is None or self.config.split == "test" or folder.parent.name == "scans_test"
 
 
 def labels_of_mesh(path: Path, vertices: int) -> Int[np.ndarray, " vertices"]:

@@ -109,6 +109,42 @@ def _label_image(
     return None if labels is None else torch.from_numpy(_nearest(labels, size).astype(np.int64))
 
 
+def _axis_places(
+    of: Float[np.ndarray, "3 3"], at: Float[np.ndarray, "3 3"], size: tuple[int, int]
+) -> tuple[Float[np.ndarray, " width"], Float[np.ndarray, " height"]]:
+    """Return where the rays of a picture's columns and rows fall in another camera's picture at the same place."""
+    u = (np.arange(size[0]) - at[0, 2]) * of[0, 0] / at[0, 0] + of[0, 2]
+    v = (np.arange(size[1]) - at[1, 2]) * of[1, 1] / at[1, 1] + of[1, 2]
+    return u, v
+
+
+def labels_at_depth(
+    labels: Int[np.ndarray, "rows columns"],
+    color_intrinsics: Float[np.ndarray, "3 3"],
+    depth_intrinsics: Float[np.ndarray, "3 3"],
+    size: tuple[int, int],
+) -> Int[np.ndarray, "height width"]:
+    """Return the labels of a colour picture for the pixels of a depth picture of ``size`` = (width, height).
+
+    Each is the nearest pixel's of the same ray; -1 outside the colour picture.
+    """
+    u, v = (np.rint(axis).astype(np.int64) for axis in _axis_places(color_intrinsics, depth_intrinsics, size))
+    height, width = labels.shape
+    found = labels[v.clip(0, height - 1)[:, None], u.clip(0, width - 1)]
+    inside = ((v >= 0) & (v < height))[:, None] & (u >= 0) & (u < width)
+    return np.where(inside, found, -1)
+
+
+def _between(values: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Return values at fractional places along an axis, linear between its samples and constant beyond its ends."""
+    last = values.shape[axis] - 1
+    places = places.clip(0, last)
+    low = np.minimum(np.floor(places).astype(np.int64), max(last - 1, 0))
+    part = (places - low).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+    first, second = values.take(low, axis), values.take(np.minimum(low + 1, last), axis)
+    return first * (1 - part) + second * part
+
+
 def _aligned_color(
     color: UInt8[np.ndarray, "rows columns 3"],
     color_intrinsics: Float[np.ndarray, "3 3"],
@@ -116,18 +152,11 @@ def _aligned_color(
     size: tuple[int, int],
 ) -> UInt8[np.ndarray, "height width 3"]:
     full = (color.shape[1], color.shape[0])
-    picture = Image.fromarray(color)
     if full != size:
-        picture = picture.resize(size, Image.Resampling.BOX)
-    own = _resized(color_intrinsics, full, size)
-    scale = own[[0, 1], [0, 1]] / intrinsics[[0, 1], [0, 1]]
-    shift = own[:2, 2] - scale * intrinsics[:2, 2]
-    # How far the rays of the first and the last pixels of a row and a column are apart, in pixels.
-    last = np.array(size) - 1
-    apart = max(np.abs(shift).max(), np.abs(scale * last + shift - last).max())
+        color = np.array(Image.fromarray(color).resize(size, Image.Resampling.BOX))
+    u, v = _axis_places(_resized(color_intrinsics, full, size), intrinsics, size)
+    apart = max(np.abs(u - np.arange(size[0])).max(), np.abs(v - np.arange(size[1])).max())
     if apart > _SAME_PIXELS:
-        # Pillow counts from the corner of the first pixel, half a pixel before its centre.
-        move = shift + 0.5 - 0.5 * scale
-        coefficients = (scale[0], 0.0, move[0], 0.0, scale[1], move[1])
-        picture = picture.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
-    return np.array(picture)
+        moved = _between(_between(color.astype(np.float32), v, axis=0), u, axis=1)
+        color = np.rint(moved).astype(np.uint8)
+    return color
