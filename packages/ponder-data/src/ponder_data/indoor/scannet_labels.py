@@ -44,9 +44,9 @@ def number_classes(path: Path, labels: LabelSet) -> Int[np.ndarray, " numbers"]:
         ValueError: when ``scannetv2-labels.combined.tsv`` cannot be read or lacks a column.
     """
     rows = read_table(path, ("id", "nyu40id"), "\t")
-    known = [(int(row["id"]), int(row["nyu40id"])) for row in rows if (row["id"] + row["nyu40id"]).isdigit()]
-    known = [(number, nyu40) for number, nyu40 in known if nyu40 > 0]
-    numbers, nyu40 = (np.array([pair[i] for pair in known], dtype=np.int64) for i in (0, 1))
+    cells = [(row["id"], row["nyu40id"]) for row in rows]
+    known = [(int(number), int(nyu40)) for number, nyu40 in cells if number.isdigit() and nyu40.isdigit()]
+    numbers, nyu40 = np.array(known, dtype=np.int64).reshape(-1, 2).T
     table = np.full(int(numbers.max(initial=0)) + 1, -1, dtype=np.int64)
     table[numbers] = labels.from_raw(torch.from_numpy(nyu40)).numpy()
     return table
