@@ -2,7 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ponder_data import S3dis, S3disConfig
+from ponder_data.datasets.s3dis import room_normals
 from ponder_data.indoor.files import read_numbers
 
 from .indoor_files import write_text
@@ -58,6 +60,17 @@ def test_a_room_is_its_objects(root: Path) -> None:
     np.testing.assert_allclose(scene.boxes.center[1].numpy(), [1.25, 2.5, 0.25])
     np.testing.assert_allclose(scene.boxes.size[1].numpy(), [0.5, 1.0, 0.5])
     assert S3dis(config(root, normal_neighbours=0))[0].normal.abs().max() == 0
+
+
+def test_normals_are_those_of_walls_and_floor_and_face_the_room() -> None:
+    random = np.random.default_rng(0)
+    side = random.integers(0, 3, 4000)
+    coord = random.random((4000, 3)) * 2.0
+    coord[np.arange(4000), side] = 0.0
+    normal = room_normals(torch.from_numpy(coord.astype(np.float32)), 12).numpy()
+    away = np.sort(coord, axis=1)[:, 1] > 0.2  # from the edges between two of the three sides
+    expected = np.eye(3)[side]
+    assert ((normal * expected).sum(axis=1)[away] > 0.999).all()
 
 
 def test_each_fold_tests_on_its_area_and_trains_on_the_others(root: Path) -> None:
