@@ -116,7 +116,7 @@ def halved(path: Path) -> None:
         ("V_3dod_mesh.ply", halved, "V_3dod_mesh.ply: cannot be read, perhaps cut off"),
         ("V_3dod_annotation.json", absent, "V_3dod_annotation.json: cannot be read"),
         ("V_3dod_annotation.json", halved, "V_3dod_annotation.json: is no whole JSON file"),
-        ("V_frames/lowres_wide.traj", absent, "lowres_wide.traj: cannot be read"),
+        ("V_frames/lowres_wide.traj", absent, "lowres_wide.traj: no such file; download it, or set views=0"),
         ("V_frames/lowres_wide.traj", halved, "lowres_wide.traj: holds something else than rows of 7"),
         (
             "V_frames/lowres_depth/V_6845.706.png",

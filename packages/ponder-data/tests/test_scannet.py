@@ -213,6 +213,10 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 def shorter(path: Path) -> None:
     write_json(path, {"segIndices": [1, 2]})
 
@@ -231,15 +235,16 @@ def skewed(path: Path) -> None:
     [
         ("_vh_clean_2.ply", Path.unlink, "no such file"),
         ("_vh_clean_2.ply", cut, "cannot be read, perhaps cut off"),
-        ("_vh_clean_2.labels.ply", Path.unlink, "no such file"),
+        ("_vh_clean_2.labels.ply", Path.unlink, "no such file; download it, or set labels=None"),
         ("_vh_clean_2.0.010000.segs.json", cut, "is no whole JSON file"),
         ("_vh_clean_2.0.010000.segs.json", shorter, "holds segments of 2 vertices, but the mesh has 20"),
-        (".aggregation.json", Path.unlink, "cannot be read"),
+        (".aggregation.json", Path.unlink, "no such file; download it, or set labels=None"),
         (".aggregation.json", doubled, "have the same objectId"),
         (".aggregation.json", shorter, "a group of segGroups lacks"),
-        (".txt", Path.unlink, "cannot be read"),
+        (".txt", Path.unlink, "no such file; download it, or set axis_aligned=False"),
         (".txt", skewed, "axisAlignment is no rigid motion"),
-        (".sens", Path.unlink, "cannot be read"),
+        (".sens", Path.unlink, "no such file; download it, or set views=0"),
+        (".sens", cut_in_half, "is cut off in frame 1 of 4"),
     ],
 )
 def test_a_broken_scan_names_the_file(

@@ -12,7 +12,14 @@ from pydantic import Field
 from scipy.spatial.transform import Rotation
 
 from ponder_data.indoor.boxes import Box, joined_boxes, upright_box
-from ponder_data.indoor.files import checked_index, existing_folder, read_json, read_numbers, read_picture
+from ponder_data.indoor.files import (
+    checked_index,
+    existing_folder,
+    needed_file,
+    read_json,
+    read_numbers,
+    read_picture,
+)
 from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, valid_poses
 from ponder_data.indoor.ply import read_ply_mesh
 from ponder_data.labels import ARKITSCENES
@@ -93,7 +100,9 @@ class ArkitScenes:
         frames = folder / f"{folder.name}_frames"
         if not frames.is_dir():
             frames = folder
-        times, poses = read_trajectory(frames / "lowres_wide.traj")
+        times, poses = read_trajectory(
+            needed_file(frames / "lowres_wide.traj", "set views=0 to read no pictures")
+        )
         colors = _timed_files(frames / "lowres_wide", ".png")
         depths = _timed_files(frames / "lowres_depth", ".png")
         cameras = _timed_files(frames / "lowres_wide_intrinsics", ".pincam")

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from pydantic import Field
 
 from ponder_data.indoor.boxes import joined_boxes
-from ponder_data.indoor.files import checked_index, existing_folder, read_picture
+from ponder_data.indoor.files import checked_index, existing_folder, needed_file, read_picture
 from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, valid_poses
 from ponder_data.indoor.house import House, HousePicture, panorama_regions, read_house, read_pictures
 from ponder_data.indoor.ply import PlyMesh, face_to_vertex, read_ply_mesh
@@ -18,6 +18,7 @@ from ponder_data.labels import MATTERPORT3D
 from ponder_data.scene import Boxes, Scene, View, check_scene
 
 _PATH = "the folder that holds v1/scans/ (or scans/, or the folders of the houses)"
+_NO_VIEWS = "set views=0 to read no pictures"
 _LIST_HINT = "copy it from tasks/benchmark of the Matterport repository, or name it with split_file"
 _UNITS_PER_METRE = 4000.0
 _INSTANCE_FIELDS = ("segment_id", "face_segment")
@@ -108,8 +109,12 @@ class Matterport3d:
 
     def _views(self, house: Path, region: int) -> tuple[View, ...]:
         """Return views of a region; none where no panorama stands in it, as in some closets."""
-        place = panorama_regions(bundle(house, "house_segmentations") / "panorama_to_region.txt")
-        pictures = read_pictures(bundle(house, "undistorted_camera_parameters") / f"{house.name}.conf")
+        place = panorama_regions(
+            needed_file(bundle(house, "house_segmentations") / "panorama_to_region.txt", _NO_VIEWS)
+        )
+        pictures = read_pictures(
+            needed_file(bundle(house, "undistorted_camera_parameters") / f"{house.name}.conf", _NO_VIEWS)
+        )
         here = [
             i
             for i, picture in enumerate(pictures)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ponder_data.datasets.rgbd_sequence import resized_intrinsics
 from ponder_data.indoor.boxes import instance_boxes
-from ponder_data.indoor.files import checked_index, existing_folder, read_lines
+from ponder_data.indoor.files import checked_index, existing_folder, needed_file, read_lines
 from ponder_data.indoor.frames import (
     FrameOptions,
     frame_view,
@@ -33,6 +33,9 @@ from ponder_data.scene import Boxes, Scene, View, check_scene
 
 _FOLDERS = ("scans", "scans_test")
 _PATH = "the folder that holds scans/, as the official download script makes it"
+_NO_VIEWS = "set views=0 to read no pictures"
+_NO_LABELS = "set labels=None to read no classes"
+_UNALIGNED = "set axis_aligned=False to leave scenes as they were scanned"
 _LIST_HINT = "copy it from Tasks/Benchmark of the ScanNet repository, or name it with split_file"
 
 
@@ -128,7 +131,11 @@ class ScanNet:
         name = self.scenes[checked_index(index, len(self), "scan")]
         folder = self._folders[name]
         mesh = read_ply_mesh(folder / f"{name}_vh_clean_2.ply")
-        alignment = axis_alignment(folder / f"{name}.txt") if self.config.axis_aligned else np.eye(4)
+        alignment = (
+            axis_alignment(needed_file(folder / f"{name}.txt", _UNALIGNED))
+            if self.config.axis_aligned
+            else np.eye(4)
+        )
         coord = (mesh.coord @ alignment[:3, :3].T + alignment[:3, 3]).astype(np.float32)
         semantic, instance, boxes = self._annotation(folder, name, mesh, coord)
         return check_scene(
@@ -141,7 +148,9 @@ class ScanNet:
                 semantic=None if semantic is None else torch.from_numpy(semantic),
                 instance=None if instance is None else torch.from_numpy(instance),
                 boxes=boxes,
-                views=self._views(folder / f"{name}.sens", alignment) if self.config.views else (),
+                views=self._views(needed_file(folder / f"{name}.sens", _NO_VIEWS), alignment)
+                if self.config.views
+                else (),
                 class_names=self.class_names,
             )
         )
@@ -152,14 +161,18 @@ class ScanNet:
         """Return classes, instances and boxes; None where the scan has none."""
         if self._unlabelled(folder):
             return None, None, None
-        segments = read_segments(folder / f"{name}_vh_clean_2.0.010000.segs.json", len(mesh))
-        groups = read_groups(folder / f"{name}.aggregation.json")
+        segments = read_segments(
+            needed_file(folder / f"{name}_vh_clean_2.0.010000.segs.json", _NO_LABELS), len(mesh)
+        )
+        groups = read_groups(needed_file(folder / f"{name}.aggregation.json", _NO_LABELS))
         masks = group_masks(groups, segments)
         instance = np.full(len(mesh), -1, dtype=np.int64)
         for group, mask in zip(groups, masks, strict=True):
             instance[mask] = group.number
         if self._categories is None:
-            semantic = labels_of_mesh(folder / f"{name}_vh_clean_2.labels.ply", len(mesh))
+            semantic = labels_of_mesh(
+                needed_file(folder / f"{name}_vh_clean_2.labels.ply", _NO_LABELS), len(mesh)
+            )
         else:
             semantic = np.full(len(mesh), -1, dtype=np.int64)
             for group, mask in zip(groups, masks, strict=True):

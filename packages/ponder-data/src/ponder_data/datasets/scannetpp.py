@@ -14,6 +14,7 @@ from ponder_data.indoor.boxes import instance_boxes
 from ponder_data.indoor.files import (
     checked_index,
     existing_folder,
+    needed_file,
     read_json,
     read_lines,
     read_picture,
@@ -30,6 +31,8 @@ from ponder_data.scene import Scene, View, check_scene
 _PATH = "the folder that holds data/, splits/ and metadata/"
 _MESH = "mesh_aligned_0.05.ply"
 _MILLIMETRES = 1000.0
+_NO_VIEWS = "set views=0 to read no pictures"
+_NO_LABELS = "set labels=False to read no classes"
 _LIST_HINT = "it comes with the download; or name a list with split_file"
 
 
@@ -125,7 +128,7 @@ class ScanNetpp:
         )
 
     def _views(self, phone: Path) -> tuple[View, ...]:
-        camera = read_phone_camera(phone / "pose_intrinsic_imu.json")
+        camera = read_phone_camera(needed_file(phone / "pose_intrinsic_imu.json", _NO_VIEWS))
         frames = camera.frames.tolist()
         if (phone / "rgb").is_dir() and (phone / "depth").is_dir():
             frames = [frame for frame in frames if _unpacked(phone, "rgb", frame).is_file()]
@@ -166,7 +169,7 @@ def benchmark_classes(folder: Path) -> tuple[tuple[str, ...], dict[str, int]]:
     Raises:
         ValueError: when ``top100.txt`` or ``map_benchmark.csv`` is absent or broken.
     """
-    names = read_lines(folder / "top100.txt")
+    names = read_lines(needed_file(folder / "top100.txt", _NO_LABELS))
     place = {name: label for label, name in enumerate(names)}
     classes = dict(place)
     for row in read_table(folder / "map_benchmark.csv", ("class", "semantic_map_to"), ","):
@@ -183,8 +186,8 @@ def object_labels(
     Raises:
         ValueError: when a file of annotations is absent, broken, or not of this mesh.
     """
-    segments = read_segments(scans / "segments.json", len(mesh))
-    groups = read_groups(scans / "segments_anno.json")
+    segments = read_segments(needed_file(scans / "segments.json", _NO_LABELS), len(mesh))
+    groups = read_groups(needed_file(scans / "segments_anno.json", _NO_LABELS))
     masks = group_masks(groups, segments)
     semantic, instance = np.full(len(mesh), -1, dtype=np.int64), np.full(len(mesh), -1, dtype=np.int64)
     # The largest first, so that the smallest one of overlapping objects stays.

@@ -95,6 +95,17 @@ def read_picture(path: Path, mode: str | None = None) -> Shaped[np.ndarray, "hei
         raise ValueError(f"{path}: cannot be read as a picture ({error}); download it again") from error
 
 
+def needed_file(path: Path, otherwise: str) -> Path:
+    """Return a file that is only read because a setting asks for it.
+
+    Raises:
+        ValueError: when it is absent; ``otherwise`` says which setting does without.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; download it, or {otherwise}")
+    return path
+
+
 def existing_folder(path: Path | None, config: str, what: str) -> Path:
     """Return the folder a configuration names.
 
