@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 from ponder_data.labels import (
+    ARKITSCENES,
+    MATTERPORT3D,
     NUSCENES_CATEGORIES,
     NUSCENES_DETECTION,
     NUSCENES_LIDARSEG,
@@ -19,8 +21,10 @@ from ponder_data.labels import (
 )
 
 SETS = (NYU40, SCANNET20, SCANNET200, STRUCTURED3D, S3DIS, NUSCENES_LIDARSEG, NUSCENES_DETECTION, ROOMS)
+SETS += (ARKITSCENES, MATTERPORT3D)
 SIZES = {NYU40: (40, 41), SCANNET20: (20, 41), STRUCTURED3D: (25, 41), S3DIS: (13, 13)}
 SIZES |= {SCANNET200: (200, 1192), NUSCENES_LIDARSEG: (16, 32), NUSCENES_DETECTION: (10, 32), ROOMS: (17, 17)}
+SIZES |= {ARKITSCENES: (17, 17), MATTERPORT3D: (40, 41)}
 
 
 @pytest.mark.parametrize("labels", SETS, ids=lambda labels: labels.name)

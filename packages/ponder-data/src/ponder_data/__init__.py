@@ -5,11 +5,17 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.matterport3d import Matterport3d, Matterport3dConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
+from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.scannet import ScanNet, ScanNetConfig
+from ponder_data.datasets.scannetpp import ScanNetpp, ScanNetppConfig
+from ponder_data.datasets.structured3d import Structured3d, Structured3dConfig
 from ponder_data.datasets.synthetic_rooms import (
     ROOM_CLASSES,
     ROOM_PALETTE,
@@ -73,6 +79,8 @@ __all__ = [
     "NUSCENES_PALETTE",
     "ROOM_CLASSES",
     "ROOM_PALETTE",
+    "ArkitScenes",
+    "ArkitScenesConfig",
     "AugmentationConfig",
     "AutoContrastConfig",
     "Batch",
@@ -88,6 +96,8 @@ __all__ = [
     "LidarsegFolder",
     "LidarsegFolderConfig",
     "MaskingConfig",
+    "Matterport3d",
+    "Matterport3dConfig",
     "MixConfig",
     "MixPart",
     "Mixture",
@@ -97,11 +107,19 @@ __all__ = [
     "Rays",
     "RgbdSequence",
     "RgbdSequenceConfig",
+    "S3dis",
+    "S3disConfig",
     "Sample",
     "SampleConfig",
+    "ScanNet",
+    "ScanNetConfig",
+    "ScanNetpp",
+    "ScanNetppConfig",
     "Scene",
     "Scenes",
     "SphereCropConfig",
+    "Structured3d",
+    "Structured3dConfig",
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",

@@ -1,6 +1,8 @@
 """Label sets as data: names, colours, the ids of the files, and which classes of two sets mean the same."""
 
+from ponder_data.labels.arkitscenes import ARKITSCENES
 from ponder_data.labels.label_set import Color, LabelSet
+from ponder_data.labels.matterport3d import MATTERPORT3D
 from ponder_data.labels.nuscenes_categories import NUSCENES_CATEGORIES
 from ponder_data.labels.nuscenes_detection import NUSCENES_DETECTION
 from ponder_data.labels.nuscenes_lidarseg import NUSCENES_LIDARSEG
@@ -13,6 +15,8 @@ from ponder_data.labels.structured3d import STRUCTURED3D
 from ponder_data.labels.synonyms import SYNONYMS, map_classes, same_meaning
 
 __all__ = [
+    "ARKITSCENES",
+    "MATTERPORT3D",
     "NUSCENES_CATEGORIES",
     "NUSCENES_DETECTION",
     "NUSCENES_LIDARSEG",

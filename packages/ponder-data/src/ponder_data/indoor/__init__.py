@@ -1,0 +1,1 @@
+"""What readers of indoor datasets share: files, meshes, sensor streams, annotations, boxes and views."""
