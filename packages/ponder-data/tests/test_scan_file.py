@@ -165,8 +165,8 @@ def test_bad_arrays_are_refused_in_one_line(tmp_path: Path, arrays: dict[str, An
 def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"absent\.ply: no such file"):
         read_scan(tmp_path / "absent.ply")
-    with pytest.raises(ValueError, match=r"scan\.las: scans are read from \.ply, \.npz, \.npy"):
-        read_scan(tmp_path / "scan.las")
+    with pytest.raises(ValueError, match=r"scan\.e57: scans are read from \.ply, \.npz, \.npy"):
+        read_scan(tmp_path / "scan.e57")
     np.save(tmp_path / "wide.npy", np.zeros((5, 4)))
     with pytest.raises(ValueError, match=r"its shape is \(5, 4\)"):
         read_scan(tmp_path / "wide.npy")
