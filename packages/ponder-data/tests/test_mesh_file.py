@@ -8,6 +8,7 @@ import trimesh
 from PIL import Image
 from ponder_data import read_scan
 from ponder_data.scans.mesh_file import read_mesh
+from trimesh.triangles import closest_point
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
@@ -82,8 +83,6 @@ def test_the_same_file_gives_the_same_points(tmp_path: Path) -> None:
     ball().export(tmp_path / "ball.obj")
     first, second = (read_mesh(tmp_path / "ball.obj", points=500) for _ in range(2))
     np.testing.assert_array_equal(first.coord, second.coord)
-    turned = read_mesh(tmp_path / "ball.obj", points=500, up="y")
-    np.testing.assert_allclose(turned.coord, first.coord[:, [0, 2, 1]] * [1, -1, 1], atol=1e-12)
 
 
 def test_files_without_surface_are_refused(tmp_path: Path) -> None:
@@ -99,5 +98,6 @@ def test_real_meshes_are_sampled(shared_data: Path) -> None:
     with pytest.warns(UserWarning, match=r"spot\.obj: holds no colours"):
         scene = read_scan(shared_data / "meshes" / "spot.obj")
     mesh: Any = trimesh.load_mesh(shared_data / "meshes" / "spot.obj")
-    _, distance, _ = trimesh.proximity.closest_point(mesh, scene.coord[:50].double().numpy())
-    assert distance.max() < 1e-5
+    for point in scene.coord[:10].double().numpy():
+        nearest = closest_point(mesh.triangles, np.tile(point, (len(mesh.faces), 1)))
+        assert np.linalg.norm(nearest - point, axis=1).min() < 1e-6

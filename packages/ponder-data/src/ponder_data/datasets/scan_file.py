@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,12 +34,13 @@ _READERS: dict[str, Callable[[Path], ScanArrays]] = {
 SCAN_SUFFIXES = tuple(_READERS)
 """Endings of the files that can be read."""
 
+_Y_UP = (".glb", ".gltf")
 _GREY = 0.5
 _FAR = 10_000.0
 _INTENSITY_RANGES = (1.0, 255.0, 4095.0, 65535.0)
 
 
-def read_scan(path: Path, label_set: LabelSet | None = None) -> Scene:
+def read_scan(path: Path, label_set: LabelSet | None = None, up: Literal["y", "z"] | None = None) -> Scene:
     """Return the scan in a file as a scene without views.
 
     Files: ``.ply`` (the vertices of a mesh or cloud), ``.npz`` with ``coord`` (or ``xyz``, ``points``) and, each
@@ -45,10 +48,11 @@ def read_scan(path: Path, label_set: LabelSet | None = None) -> Scene:
     with 3, 6 (and colour) or 9 (and normal) columns; ``.las`` and ``.laz``, ``.pcd`` (extra ``laser``); and meshes
     (``.obj``, ``.glb``, ``.gltf``, ``.stl``, ``.off``), on whose surfaces 100 000 points are sampled.
 
-    Coordinates are taken as metres with Z up. Where they lie more than 10 km from the origin, as in a country's grid,
-    the scan is moved by whole metres to the origin, since float32 could not tell its points apart there. Colours may
-    be in [0, 1] or 0 to 255; without any, points are shaded by intensity or grey, and a warning says so. Normals that
-    the file lacks are estimated from the 16 nearest points and turned to the middle of the cloud, as the walls of
+    Coordinates are taken as metres. ``up`` is the axis of the file that becomes Z; None means Y for glTF (``.glb``,
+    ``.gltf``), whose standard says so, and Z for others. Where points lie more than 10 km from the origin, as in
+    a country's grid, the scan is moved there by whole metres, since float32 could not tell them apart. Colours
+    may be in [0, 1] or 0 to 255; without any, points are shaded by intensity or grey, and a warning says so. Normals
+    that the file lacks are estimated from the 16 nearest points and turned to the middle of the cloud, as the walls of
     a room are seen.
 
     Labels are the file's own integers, -1 to ignore, unless ``label_set``, or the format, says that they are ids of a
@@ -60,7 +64,7 @@ def read_scan(path: Path, label_set: LabelSet | None = None) -> Scene:
         ValueError: when the file is absent, cut off, of another kind, or holds fewer than two points (three
             without normals) or values that are not finite.
     """
-    arrays = _read_arrays(path)
+    arrays = _turned(_read_arrays(path), up or ("y" if path.suffix.lower() in _Y_UP else "z"))
     coord = _checked_coord(path, arrays.coord)
     points = coord.shape[0]
     intensity = _checked_intensity(path, arrays.intensity, points)
@@ -98,6 +102,19 @@ def _read_arrays(path: Path) -> ScanArrays:
         raise ValueError(
             f"{path}: cannot be read, perhaps cut off ({reason}); copy or export it again"
         ) from error
+
+
+def _turned(arrays: ScanArrays, up: Literal["y", "z"]) -> ScanArrays:
+    """Return the arrays with Z up: y becomes z and z becomes -y where Y was."""
+    if up == "z":
+        return arrays
+
+    def turned(vectors: np.ndarray | None) -> np.ndarray | None:
+        if vectors is None or vectors.ndim != 2 or vectors.shape[1] != 3:
+            return vectors  # refused later, with a message
+        return np.stack((vectors[:, 0], -vectors[:, 2], vectors[:, 1]), axis=1)
+
+    return replace(arrays, coord=turned(arrays.coord), normal=turned(arrays.normal))
 
 
 def _checked_rows(path: Path, name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -1,27 +1,23 @@
 """Meshes of objects: points sampled on their surfaces, with the colours of their textures."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import trimesh
 from trimesh.sample import sample_surface
 from trimesh.visual.color import DEFAULT_COLOR, uv_to_interpolated_color
 
-from ponder_data.datasets.upright import axis_direction, upright_rotation
 from ponder_data.scans.arrays import ScanArrays
 
 MESH_SUFFIXES = (".obj", ".glb", ".gltf", ".stl", ".off")
 """Endings of the files whose surface is sampled."""
 
-_Y_UP = (".glb", ".gltf")
-"""glTF says which axis is up, and that lengths are metres; other formats do not say."""
-
 
 _MADE_UP_SIZE = (2, 2)
 
 
-def read_mesh(path: Path, points: int = 100_000, up: Literal["y", "z"] | None = None) -> ScanArrays:
+def read_mesh(path: Path, points: int = 100_000) -> ScanArrays:
     """Return points spread evenly, at random but the same every time, over all surfaces of a file.
 
     Normals are those of the faces. Colours come from texture pictures (interpolated), materials, vertices or faces;
@@ -30,7 +26,6 @@ def read_mesh(path: Path, points: int = 100_000, up: Literal["y", "z"] | None = 
     Args:
         path: of the file; its texture pictures are read beside it.
         points: how many.
-        up: the axis of the file that becomes Z; None: Y for glTF, which says so, Z for others.
 
     Raises:
         ValueError: when it holds no surface; other errors where it is no such file.
@@ -44,11 +39,10 @@ def read_mesh(path: Path, points: int = 100_000, up: Literal["y", "z"] | None = 
     area = np.array([part.area for part in parts])
     counts = rng.multinomial(points, area / area.sum())
     sampled = [_sampled(part, int(count), rng) for part, count in zip(parts, counts, strict=True) if count]
-    rotation = upright_rotation(axis_direction(up or ("y" if path.suffix.lower() in _Y_UP else "z")))
     colored = any(_is_colored(part.visual) for part in parts)
     return ScanArrays(
-        coord=np.concatenate([part.coord for part in sampled]) @ rotation.T,
-        normal=np.concatenate([part.normal for part in sampled if part.normal is not None]) @ rotation.T,
+        coord=np.concatenate([part.coord for part in sampled]),
+        normal=np.concatenate([part.normal for part in sampled if part.normal is not None]),
         color=np.concatenate([part.color for part in sampled if part.color is not None]) if colored else None,
     )
 
