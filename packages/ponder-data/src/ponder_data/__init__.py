@@ -8,6 +8,7 @@ from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
@@ -94,6 +95,8 @@ __all__ = [
     "LidarsegFolderConfig",
     "MaskingConfig",
     "MixConfig",
+    "MultiViewConfig",
+    "MultiViewFolder",
     "NuScenes",
     "NuScenesConfig",
     "Projection",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder, is_multi_view
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_scannet import is_scannet_export
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
@@ -102,6 +103,13 @@ LAYOUTS: tuple[Layout, ...] = (
         looked_for="the folders color/, depth/ and pose/",
         is_at=is_scannet_export,
         open_at=_open_rgbd,
+    ),
+    Layout(
+        name="multi-view",
+        title="pictures of an object in the layout of IDR and NeuS (DTU)",
+        looked_for="cameras_sphere.npz or cameras.npz with image/",
+        is_at=is_multi_view,
+        open_at=lambda path: MultiViewFolder(MultiViewConfig(path=path, split="val")),
     ),
     Layout(
         name="lidarseg",
