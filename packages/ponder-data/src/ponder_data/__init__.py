@@ -5,6 +5,7 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
@@ -83,6 +84,8 @@ __all__ = [
     "Boxes",
     "CachedScenes",
     "Cloud",
+    "ColmapConfig",
+    "ColmapModels",
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
