@@ -6,13 +6,17 @@ in [0, 1]; label -1 means "ignore".
 
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
+from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.matterport3d import Matterport3d, Matterport3dConfig
+from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
 from ponder_data.datasets.scannet import ScanNet, ScanNetConfig
 from ponder_data.datasets.scannetpp import ScanNetpp, ScanNetppConfig
 from ponder_data.datasets.structured3d import Structured3d, Structured3dConfig
@@ -38,6 +42,7 @@ from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
+from ponder_data.layouts import LAYOUTS, Layout, detect_layout, open_dataset
 from ponder_data.mixture import MixPart, Mixture, Visits, class_map, merged_classes, relabelled
 from ponder_data.normals import estimate_normals
 from ponder_data.nuscenes.classes import (
@@ -73,6 +78,7 @@ from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, vi
 
 __all__ = [
     "IGNORE_LABEL",
+    "LAYOUTS",
     "NUSCENES_ATTRIBUTES",
     "NUSCENES_CLASSES",
     "NUSCENES_DETECTION_CLASSES",
@@ -87,12 +93,16 @@ __all__ = [
     "Boxes",
     "CachedScenes",
     "Cloud",
+    "ColmapConfig",
+    "ColmapModels",
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
     "ElasticConfig",
     "GridSample",
     "JitterConfig",
+    "JoinedScenes",
+    "Layout",
     "LidarsegFolder",
     "LidarsegFolderConfig",
     "MaskingConfig",
@@ -101,6 +111,8 @@ __all__ = [
     "MixConfig",
     "MixPart",
     "Mixture",
+    "MultiViewConfig",
+    "MultiViewFolder",
     "NuScenes",
     "NuScenesConfig",
     "Projection",
@@ -111,6 +123,8 @@ __all__ = [
     "S3disConfig",
     "Sample",
     "SampleConfig",
+    "ScanFolder",
+    "ScanFolderConfig",
     "ScanNet",
     "ScanNetConfig",
     "ScanNetpp",
@@ -137,6 +151,7 @@ __all__ = [
     "class_map",
     "collate",
     "concatenate_rays",
+    "detect_layout",
     "draw_distinct",
     "draw_event",
     "draw_uniform",
@@ -147,6 +162,7 @@ __all__ = [
     "mask_points",
     "merged_classes",
     "normals_from_depth",
+    "open_dataset",
     "pixel_index_rays",
     "place_cameras",
     "point_features",

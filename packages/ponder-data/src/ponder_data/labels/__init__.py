@@ -1,6 +1,7 @@
 """Label sets as data: names, colours, the ids of the files, and which classes of two sets mean the same."""
 
 from ponder_data.labels.arkitscenes import ARKITSCENES
+from ponder_data.labels.asprs import ASPRS
 from ponder_data.labels.label_set import Color, LabelSet
 from ponder_data.labels.matterport3d import MATTERPORT3D
 from ponder_data.labels.nuscenes_categories import NUSCENES_CATEGORIES
@@ -16,6 +17,7 @@ from ponder_data.labels.synonyms import SYNONYMS, map_classes, same_meaning
 
 __all__ = [
     "ARKITSCENES",
+    "ASPRS",
     "MATTERPORT3D",
     "NUSCENES_CATEGORIES",
     "NUSCENES_DETECTION",
