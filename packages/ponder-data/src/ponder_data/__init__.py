@@ -39,6 +39,11 @@ from ponder_data.nuscenes.classes import (
     NUSCENES_DETECTION_CLASSES,
     NUSCENES_PALETTE,
 )
+from ponder_data.raw_layouts.nuscenes_tables import (
+    NuScenesTablesConfig,
+    WrittenTables,
+    write_nuscenes_tables,
+)
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -50,6 +55,7 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
+from ponder_data.streets.recording import RecordingConfig
 from ponder_data.transforms import (
     AugmentationConfig,
     AutoContrastConfig,
@@ -90,8 +96,10 @@ __all__ = [
     "MixConfig",
     "NuScenes",
     "NuScenesConfig",
+    "NuScenesTablesConfig",
     "Projection",
     "Rays",
+    "RecordingConfig",
     "RgbdSequence",
     "RgbdSequenceConfig",
     "Sample",
@@ -108,6 +116,7 @@ __all__ = [
     "ViewSource",
     "VirtualScans",
     "VirtualScansConfig",
+    "WrittenTables",
     "augment",
     "back_project",
     "camera_points",
@@ -141,5 +150,6 @@ __all__ = [
     "view_rays",
     "virtual_view",
     "with_scene_index",
+    "write_nuscenes_tables",
     "write_points_ply",
 ]
