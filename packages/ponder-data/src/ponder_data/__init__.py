@@ -44,6 +44,7 @@ from ponder_data.raw_layouts.nuscenes_tables import (
     WrittenTables,
     write_nuscenes_tables,
 )
+from ponder_data.raw_layouts.scannet_rooms import ScanNetRoomsConfig, WrittenRooms, write_scannet_rooms
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -104,6 +105,7 @@ __all__ = [
     "RgbdSequenceConfig",
     "Sample",
     "SampleConfig",
+    "ScanNetRoomsConfig",
     "Scene",
     "Scenes",
     "SphereCropConfig",
@@ -116,6 +118,7 @@ __all__ = [
     "ViewSource",
     "VirtualScans",
     "VirtualScansConfig",
+    "WrittenRooms",
     "WrittenTables",
     "augment",
     "back_project",
@@ -152,4 +155,5 @@ __all__ = [
     "with_scene_index",
     "write_nuscenes_tables",
     "write_points_ply",
+    "write_scannet_rooms",
 ]

@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ponder_data.rooms.labelled_cloud import LabelledCloud, back_project, fuse
+from ponder_data.rooms.camera import pixel_directions
+from ponder_data.rooms.labelled_cloud import LabelledCloud, fuse
 from ponder_data.rooms.recording import RecordedFrame
 
 _GRID_SHIFT = 0.37
 """Where the cells begin, as a share of a cell."""
+
+_SLIVER = 0.01
+"""Least height of a triangle over its longest edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +42,7 @@ def fuse_mesh(
     """
     # Floors lie at height 0; without a shift, rounding would put their points on either side of a cell's wall.
     shift = np.float32(_GRID_SHIFT * voxel)
-    clouds = []
-    for frame in frames:
-        truth = frame.truth
-        cloud = back_project(frame.camera, truth.depth, frame.color, truth.semantic, truth.instance)
-        clouds.append(replace(cloud, coord=cloud.coord + shift))
+    clouds = [_true_cloud(frame, shift) for frame in frames]
     vertices = fuse(rng, clouds, voxel, max_vertices)
     cells = _Cells(vertices.coord, voxel)
     vertices = replace(vertices, coord=vertices.coord - shift)
@@ -78,15 +78,32 @@ class _Cells:
         return np.where(inside & (self._sorted[place] == key), self._order[place], -1)
 
 
+def _true_cloud(frame: RecordedFrame, shift: np.float32) -> LabelledCloud:
+    """Return a point for every pixel that sees something, with the true normal, moved by ``shift`` metres."""
+    truth = frame.truth
+    seen = truth.depth > 0
+    return LabelledCloud(
+        coord=_world(frame)[seen] + shift,
+        color=frame.color[seen],
+        normal=truth.normal[seen],
+        semantic=truth.semantic[seen],
+        instance=truth.instance[seen],
+    )
+
+
 def _vertex_image(frame: RecordedFrame, cells: _Cells, shift: np.float32) -> Int[np.ndarray, "height width"]:
     """Return the vertex that each pixel shows, -1 where none."""
-    truth, k = frame.truth, frame.camera.intrinsics
-    v, u = np.mgrid[: truth.depth.shape[0], : truth.depth.shape[1]].reshape(2, -1)
-    z = truth.depth.reshape(-1).astype(np.float64)
-    local = np.stack([(u - k[0, 2]) / k[0, 0] * z, (v - k[1, 2]) / k[1, 1] * z, z], axis=1)
-    world = local @ frame.camera.camera_to_world[:3, :3].T + frame.camera.position
-    vertex = cells.find(world.astype(np.float32) + shift)
-    return np.where(z > 0, vertex, -1).reshape(truth.depth.shape)
+    depth = frame.truth.depth
+    vertex = cells.find(_world(frame).reshape(-1, 3) + shift)
+    return np.where(depth > 0, vertex.reshape(depth.shape), -1)
+
+
+def _world(frame: RecordedFrame) -> Float[np.ndarray, "height width 3"]:
+    """Return where each pixel's ray ends, metres, float32."""
+    camera, depth = frame.camera, frame.truth.depth
+    position = camera.position.astype(np.float32)
+    world = position + (pixel_directions(camera) * depth.reshape(-1)).T
+    return world.reshape(*depth.shape, 3)
 
 
 def _triangles(
@@ -107,10 +124,12 @@ def _triangles(
     _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
     faces = faces[np.sort(first)]
     corner = vertices.coord[faces]
-    edges = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2)
-    faces, corner = faces[(edges <= longest).all(axis=1)], corner[(edges <= longest).all(axis=1)]
-    # A vertex is anywhere in its cell, so a triangle may have turned over.
     outward = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    edges = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2).max(axis=1)
+    # Slivers, whose vertices lie in one line, have no side to face to.
+    kept = (edges <= longest) & (np.linalg.norm(outward, axis=1) > _SLIVER * edges**2)
+    faces, outward = faces[kept], outward[kept]
+    # A vertex is anywhere in its cell, so a triangle may have turned over.
     turned = (outward * vertices.normal[faces].sum(axis=1)).sum(axis=1) < 0
     faces[turned] = faces[turned][:, ::-1]
     return faces
