@@ -53,7 +53,6 @@ def read_back(written: WrittenTables) -> Scene:
         split=written.splits[0],
         sweeps=3,
         image_width=None,
-        source="synthetic",
     )
     scenes = NuScenes(config)
     assert len(scenes) == 2

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ponder_data.nuscenes.origin import SYNTHETIC_VEHICLE
 from ponder_data.nuscenes.poses import quaternion_of
 from ponder_data.nuscenes.tables import LIDAR
 from ponder_data.raw_layouts.nuscenes_map import StreetMap, draw_map
@@ -16,9 +17,6 @@ from ponder_data.streets.lidar import Returns
 from ponder_data.streets.recording import KEYFRAME_STEP, ActorBox, Photo, Recorder
 from ponder_data.streets.rig import LIDAR_TO_EGO
 from ponder_data.streets.visibility import visible_shares
-
-VEHICLE = "synthetic"
-"""The vehicle and the location of every log: nothing here was recorded in the real world."""
 
 FIRST_TIME = 1_735_689_600_000_000
 """Microseconds since 1970 at which the first street begins: midnight of 1 January 2025."""
@@ -196,9 +194,9 @@ class StreetWriter:
             "log",
             log,
             logfile=self.place.street,
-            vehicle=VEHICLE,
+            vehicle=SYNTHETIC_VEHICLE,
             date_captured="2025-01-01",
-            location=VEHICLE,
+            location=SYNTHETIC_VEHICLE,
         )
         key = self._token("map")
         file = f"maps/{key}.png"

@@ -65,7 +65,7 @@ def write_nuscenes_tables(
 
     All thirteen tables and ``lidarseg.json``; ``samples/`` with LiDAR and six cameras, ``sweeps/`` with the LiDAR
     between the keyframes, ``lidarseg/`` and ``maps/``. There are no radars, and no pictures between keyframes.
-    ``NuScenes`` with ``source="synthetic"`` reads the scenes of ``SyntheticStreets`` back, but for what JPEG does to
+    `NuScenes` reads the scenes of ``SyntheticStreets`` back, but for what JPEG does to
     colours and for the velocities, which come of differences between keyframes. The global frame of each street has
     its origin at the lower left corner of its map.
 
