@@ -18,9 +18,7 @@ class World(str, Enum):
     streets = "streets"
 
 
-Kind = Annotated[
-    World, typer.Argument(help="Rooms in ScanNet's layout, or streets in nuScenes'.", show_default=False)
-]
+Kind = Annotated[World, typer.Argument(metavar="rooms|streets", help="What to make.", show_default=False)]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder, new or empty.")]
 Scenes = Annotated[
     int, typer.Option("--scenes", metavar="N", min=1, help="Rooms or streets; a fifth is for validation.")
@@ -58,8 +56,9 @@ def synth(
 ) -> None:
     """Make rooms or streets and write them as the real data sets are written.
 
-    Rooms: meshes with labels and objects, and RGB-D recordings, in the raw layout of ScanNet v2. Streets: a LiDAR and
-    six cameras among traffic, with boxes and labels, as nuScenes v1.0 tables that the official devkit opens.
+    Rooms: meshes with labels and objects, and RGB-D recordings, as in ScanNet v2's download.
+
+    Streets: a LiDAR and six cameras among traffic, with boxes and labels, as nuScenes v1.0 tables.
     """
     from ponder_tasks.data.synthesizing import synthesize_rooms, synthesize_streets
 
