@@ -51,6 +51,12 @@ from ponder_data.nuscenes.classes import (
     NUSCENES_DETECTION_CLASSES,
     NUSCENES_PALETTE,
 )
+from ponder_data.raw_layouts.nuscenes_tables import (
+    NuScenesTablesConfig,
+    WrittenTables,
+    write_nuscenes_tables,
+)
+from ponder_data.raw_layouts.scannet_rooms import ScanNetRoomsConfig, WrittenRooms, write_scannet_rooms
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -62,6 +68,7 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
+from ponder_data.streets.recording import RecordingConfig
 from ponder_data.transforms import (
     AugmentationConfig,
     AutoContrastConfig,
@@ -115,8 +122,10 @@ __all__ = [
     "MultiViewFolder",
     "NuScenes",
     "NuScenesConfig",
+    "NuScenesTablesConfig",
     "Projection",
     "Rays",
+    "RecordingConfig",
     "RgbdSequence",
     "RgbdSequenceConfig",
     "S3dis",
@@ -127,6 +136,7 @@ __all__ = [
     "ScanFolderConfig",
     "ScanNet",
     "ScanNetConfig",
+    "ScanNetRoomsConfig",
     "ScanNetpp",
     "ScanNetppConfig",
     "Scene",
@@ -144,6 +154,8 @@ __all__ = [
     "VirtualScans",
     "VirtualScansConfig",
     "Visits",
+    "WrittenRooms",
+    "WrittenTables",
     "augment",
     "back_project",
     "camera_points",
@@ -182,5 +194,7 @@ __all__ = [
     "view_rays",
     "virtual_view",
     "with_scene_index",
+    "write_nuscenes_tables",
     "write_points_ply",
+    "write_scannet_rooms",
 ]

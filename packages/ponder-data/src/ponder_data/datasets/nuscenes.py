@@ -13,6 +13,7 @@ from ponder_data.datasets.rgbd_sequence import resized_intrinsics, resized_size
 from ponder_data.nuscenes.boxes import lidar_boxes
 from ponder_data.nuscenes.classes import NUSCENES_CLASSES, lidarseg_labels
 from ponder_data.nuscenes.keyframe import CameraImage, Keyframe, keyframe_scene
+from ponder_data.nuscenes.origin import pictures_source
 from ponder_data.nuscenes.poses import rigid_inverse
 from ponder_data.nuscenes.splits import split_scenes
 from ponder_data.nuscenes.sweeps import Sweep, read_label_file, read_sweep_file
@@ -55,8 +56,8 @@ class NuScenesConfig(BaseModel):
     normal_neighbours: int = Field(
         default=0, ge=0, description="nearest points that normals are estimated from; 0: normals are zero"
     )
-    source: ViewSource = Field(
-        default="camera", description='what took the pictures; "synthetic" for tables of synthetic streets'
+    source: ViewSource | None = Field(
+        default=None, description='what took the pictures; None: "synthetic" where the tables say so'
     )
 
 
@@ -88,6 +89,7 @@ class NuScenes:
         else:
             scenes = _named_scenes(config.scenes_file)
         self.records = read_keyframes(config.path, config.version, scenes, config.sweeps)
+        self.source: ViewSource = config.source or pictures_source(config.path, config.version)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -123,7 +125,7 @@ class NuScenes:
             images=tuple(self._image(camera, to_lidar) for camera in record.cameras),
             boxes=lidar_boxes(record.annotations, lidar.to_global(), self.config.least_box_points),
             semantic=semantic,
-            source=self.config.source,
+            source=self.source,
         )
 
     def _sweep(self, recording: Recording, keyframe: Recording, to_lidar: np.ndarray) -> Sweep:

@@ -15,14 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.rooms.camera import Camera
 from ponder_data.rooms.classes import ROOM_CLASSES, ROOM_PALETTE
-from ponder_data.rooms.depth_sensor import DepthSensorConfig, sense_depth
+from ponder_data.rooms.depth_sensor import DepthSensorConfig
 from ponder_data.rooms.labelled_cloud import LabelledCloud, back_project, fuse
-from ponder_data.rooms.layout import furnish
-from ponder_data.rooms.lighting import Lighting, sample_lighting
 from ponder_data.rooms.picture import Picture, take_picture
-from ponder_data.rooms.primitives import Primitives
+from ponder_data.rooms.recording import RecordedFrame, record_frames, set_up_room
 from ponder_data.rooms.room import Room
-from ponder_data.rooms.viewpoints import choose_viewpoints
 from ponder_data.scene import Boxes, Scene, View
 
 __all__ = ["ROOM_CLASSES", "ROOM_PALETTE", "SyntheticRooms", "SyntheticRoomsConfig"]
@@ -105,24 +102,19 @@ def room_seed(config: SyntheticRoomsConfig, number: int) -> np.random.SeedSequen
 
 def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
     """Make room ``number`` of the split that ``config`` names."""
-    layout_seed, light_seed, camera_seed, sensor_seed = room_seed(config, number).spawn(4)
-    room = furnish(np.random.default_rng(layout_seed))
-    lighting, probes = sample_lighting(
-        np.random.default_rng(light_seed), room.primitives, room.width, room.depth, room.height
-    )
-    cameras = choose_viewpoints(
-        np.random.default_rng(camera_seed),
-        room,
-        probes,
+    setting = set_up_room(
+        room_seed(config, number),
         views=config.views,
         held_out=config.held_out_views,
         width=config.image_width,
         height=config.image_height,
     )
-    rng = np.random.default_rng(sensor_seed)
-    views, clouds = _record(rng, config, room.primitives, lighting, cameras.views)
-    cloud = fuse(rng, clouds, config.voxel, config.max_points)
-    held_out = [take_picture(room.primitives, lighting, camera) for camera in cameras.held_out]
+    frames = record_frames(setting, config.depth_sensor, config.image_noise)
+    cloud = fuse(setting.rng, [_cloud(frame) for frame in frames], config.voxel, config.max_points)
+    held_out = [
+        (camera, take_picture(setting.room.primitives, setting.lighting, camera))
+        for camera in setting.cameras.held_out
+    ]
     return Scene(
         name=f"rooms-{config.split}-{config.seed}-{number:05d}",
         dataset=SyntheticRooms.name,
@@ -131,34 +123,22 @@ def make_room_scene(config: SyntheticRoomsConfig, number: int) -> Scene:
         normal=torch.from_numpy(cloud.normal),
         semantic=torch.from_numpy(cloud.semantic),
         instance=torch.from_numpy(cloud.instance),
-        boxes=_seen_boxes(room, cloud, config.box_points),
-        views=tuple(views),
+        boxes=_seen_boxes(setting.room, cloud, config.box_points),
+        views=tuple(
+            _view(f"view-{index}", frame.camera, frame.truth, frame.color, frame.depth)
+            for index, frame in enumerate(frames)
+        ),
         held_out_views=tuple(
             _view(f"held-out-{index}", camera, picture, picture.color, picture.depth)
-            for index, (camera, picture) in enumerate(zip(cameras.held_out, held_out, strict=True))
+            for index, (camera, picture) in enumerate(held_out)
         ),
         class_names=ROOM_CLASSES,
     )
 
 
-def _record(
-    rng: np.random.Generator,
-    config: SyntheticRoomsConfig,
-    primitives: Primitives,
-    lighting: Lighting,
-    cameras: tuple[Camera, ...],
-) -> tuple[list[View], list[LabelledCloud]]:
-    """What imperfect cameras record: a view and its points for each."""
-    views: list[View] = []
-    clouds: list[LabelledCloud] = []
-    for index, camera in enumerate(cameras):
-        picture = take_picture(primitives, lighting, camera)
-        depth = sense_depth(rng, picture, config.depth_sensor)
-        noise = config.image_noise * rng.standard_normal(picture.color.shape, dtype=np.float32)
-        color = np.clip(picture.color + noise, 0.0, 1.0).astype(np.float32)
-        clouds.append(back_project(camera, depth, color, picture.semantic, picture.instance))
-        views.append(_view(f"view-{index}", camera, picture, color, depth))
-    return views, clouds
+def _cloud(frame: RecordedFrame) -> LabelledCloud:
+    truth = frame.truth
+    return back_project(frame.camera, frame.depth, frame.color, truth.semantic, truth.instance)
 
 
 def _view(

@@ -115,7 +115,10 @@ def frame_along(axis: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
     side = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = side - axis * float(side @ axis)
     first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(axis, first), axis], axis=1)
+    (ax, ay, az), (fx, fy, fz) = axis.tolist(), first.tolist()
+    # np.cross takes longer than everything else here, and a street has thousands of rods.
+    second = (ay * fz - az * fy, az * fx - ax * fz, ax * fy - ay * fx)
+    return np.array([first, second, axis]).T.copy()
 
 
 def turn_x(angle: float) -> Float[np.ndarray, "3 3"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.rooms.camera import Camera
+from ponder_data.rooms.primitives import Primitives
 from ponder_data.streets.daylight import Daylight, cast_shadows, sample_daylight
 from ponder_data.streets.layout import lay_out
 from ponder_data.streets.lidar import LidarConfig, Returns, scan
@@ -90,23 +91,32 @@ class Recorder:
 
     def scan(self, time: int) -> Returns:
         """Turn the LiDAR once at ``time`` microseconds."""
-        primitives = self.street.primitives_at(1e-6 * time, _REACH)
-        return scan(self._rng(time, 0), primitives, self.lidar_pose(time), self.config.lidar)
+        return scan(self._rng(time, 0), self.near(time), self.lidar_pose(time), self.config.lidar)
+
+    def near(self, time: int) -> Primitives:
+        """All that can be seen at ``time`` microseconds."""
+        return self.street.primitives_at(1e-6 * time, _REACH)
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """The six cameras of the rig, with the intrinsics of their pictures."""
+        return camera_rig(self.config.image_width, self.config.image_height)
+
+    def camera(self, mount: Mount, time: int) -> Camera:
+        """A camera of the rig where it is at ``time`` microseconds."""
+        return Camera(
+            width=self.config.image_width,
+            height=self.config.image_height,
+            intrinsics=mount.intrinsics,
+            camera_to_world=self.ego_pose(time) @ mount.camera_to_ego,
+        )
 
     def photos(self, time: int) -> tuple[Photo, ...]:
         """Take the six pictures at ``time`` microseconds."""
-        primitives = self.street.primitives_at(1e-6 * time, _REACH)
-        ego, rng, config = self.ego_pose(time), self._rng(time, 1), self.config
-        shadows = cast_shadows(self.light, primitives, ego[:3, 3])
+        primitives, rng, config = self.near(time), self._rng(time, 1), self.config
+        shadows = cast_shadows(self.light, primitives, self.ego_pose(time)[:3, 3])
         photos = []
-        for mount in camera_rig(config.image_width, config.image_height):
-            camera = Camera(
-                width=config.image_width,
-                height=config.image_height,
-                intrinsics=mount.intrinsics,
-                camera_to_world=ego @ mount.camera_to_ego,
-            )
-            shot = take_snapshot(primitives, self.light, shadows, camera)
+        for mount in self.mounts():
+            shot = take_snapshot(primitives, self.light, shadows, self.camera(mount, time))
             noise = config.image_noise * rng.standard_normal(shot.color.shape, dtype=np.float32)
             color = np.round(np.clip(shot.color + noise, 0.0, 1.0) * 255.0).astype(np.uint8)
             photos.append(
