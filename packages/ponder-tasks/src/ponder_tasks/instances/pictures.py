@@ -29,7 +29,7 @@ def instance_pictures(found: InstancesOfScene, minimum_points: int) -> CloudPict
     predicted = painted(found.instances, len(truth))
     colors = class_palette(COLORS)
     partner = _partners(predicted, truth, len(found.instances), numbers)
-    turned = np.where(predicted >= 0, partner[np.maximum(predicted, 0)], -1)
+    turned = np.append(partner, -1)[predicted]  # the last stands for points of none
     marks, words = _agreement(truth, turned, numbers, minimum_points)
     return CloudPictures(
         name=scene.name,
