@@ -150,8 +150,11 @@ def test_a_frozen_encoder_stays_as_it_is() -> None:
     task = finetune_task(tiny("freeze_encoder=true"))
     assert isinstance(task, InstanceTask)
     before = {name: value.clone() for name, value in task.model.encoder.state_dict().items()}
-    losses = task.model.train()(task.batches(0, 1)[0], None, 1.0)
+    losses = task.model.train()(task.batches(0, 1)[0], None, 0.0)
     losses.total.backward()
+    assert all(p.grad is not None and not p.grad.any() for p in task.model.scorer.parameters())
+    task.model(task.batches(0, 1)[0], None, 1.0).total.backward()
+    assert all(p.grad is not None and p.grad.any() for p in task.model.scorer.parameters())
     assert all(p.grad is None for p in task.model.encoder.parameters())
     assert task.model.offset_head[0].weight.grad is not None
     after = task.model.encoder.state_dict()

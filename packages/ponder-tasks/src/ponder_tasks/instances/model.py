@@ -70,9 +70,8 @@ class InstanceModel(nn.Module):
         outputs = self.point_outputs(batch)
         targets = instance_targets(batch, self.things)
         config = self.loss_config
-        scores = outputs.logits.new_zeros(())
-        if progress >= self.grouping.start:
-            scores = self._score_loss(batch, outputs, targets)
+        scored = progress >= self.grouping.start
+        scores = self._score_loss(batch, outputs, targets) if scored else self.scorer.idle()
         return Losses(
             terms=(
                 *segmentation_losses(outputs.logits, batch.semantic, config.semantic).terms,
@@ -110,7 +109,7 @@ class InstanceModel(nn.Module):
     def _score_loss(self, batch: Batch, outputs: PointOutputs, targets: InstanceTargets) -> Float[Tensor, ""]:
         proposals = self.proposals(batch, outputs)
         if len(proposals) == 0:
-            return outputs.logits.new_zeros(())
+            return self.scorer.idle()
         overlap = proposal_overlaps(proposals, targets.instance, targets.sizes)
         logits = self.scorer(outputs.features, batch.coord, proposals).float()
         return score_loss(logits, overlap.to(logits.device), self.loss_config)

@@ -69,6 +69,13 @@ class ProposalScorer(nn.Module):
         greatest = greatest.scatter_reduce(0, cell_owner[:, None].expand_as(encoded), encoded, "amax")
         return self.head(greatest).squeeze(1)
 
+    def idle(self) -> Float[Tensor, ""]:
+        """Return 0 with a zero gradient for every parameter.
+
+        Processes that train together must all have the gradients of the same parameters, also one without proposals.
+        """
+        return 0.0 * torch.stack([parameter.sum() for parameter in self.parameters()]).sum()
+
 
 def proposal_cells(
     features: Float[Tensor, "members channels"],
