@@ -12,6 +12,10 @@ from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from ponder_tasks.instances.losses import InstanceLossConfig
+from ponder_tasks.instances.proposals import GroupingConfig
+from ponder_tasks.instances.scorer import ScorerConfig
+from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.pretrain.labels import LabelsConfig
@@ -175,7 +179,31 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe
+class InstanceEvaluationConfig(BaseModel):
+    """What is judged; the default is ScanNet's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum_points: PositiveInt = Field(
+        default=100, description="true instances and predictions of fewer points are not judged"
+    )
+
+
+class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Instance segmentation in PointGroup's manner."""
+
+    task: Literal["instances"] = "instances"
+    stuff: tuple[str, ...] = Field(
+        default=("wall", "floor"), description="classes that are not counted in instances"
+    )
+    losses: InstanceLossConfig = InstanceLossConfig()
+    grouping: GroupingConfig = GroupingConfig()
+    scorer: ScorerConfig = ScorerConfig()
+    selection: SelectionConfig = SelectionConfig()
+    evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
+
+
+TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe
 """A recipe that the trainer can follow."""
 
 
