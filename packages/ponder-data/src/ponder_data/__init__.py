@@ -33,6 +33,7 @@ from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
+from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.nuscenes.classes import (
     NUSCENES_ATTRIBUTES,
     NUSCENES_CLASSES,
@@ -91,6 +92,7 @@ __all__ = [
     "NuScenes",
     "NuScenesConfig",
     "Projection",
+    "PackedBoxes",
     "Rays",
     "RgbdSequence",
     "RgbdSequenceConfig",
@@ -123,6 +125,7 @@ __all__ = [
     "grid_sample",
     "mask_points",
     "normals_from_depth",
+    "pack_boxes",
     "pixel_index_rays",
     "place_cameras",
     "point_features",

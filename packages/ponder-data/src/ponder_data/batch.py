@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.rays import Rays, concatenate_rays, with_scene_index
 from ponder_data.sample import Sample
 from ponder_data.scene import IGNORE_LABEL
@@ -29,6 +30,7 @@ class Batch:
         instance: instance of each point, -1 where none.
         rays: rays of all scenes, or None where nothing is rendered.
         names, datasets: one per scene.
+        boxes: of all scenes, or None where a scene does not know its boxes.
     """
 
     coord: Float[Tensor, "points 3"]
@@ -42,16 +44,17 @@ class Batch:
     rays: Rays | None
     names: tuple[str, ...]
     datasets: tuple[str, ...]
+    boxes: PackedBoxes | None = None
 
     def __len__(self) -> int:
         return self.offsets.shape[0]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """Return the batch, rays included, on ``device``; ``non_blocking`` helps after :meth:`pin_memory`."""
+        """Return the batch, rays and boxes included, on ``device``; ``non_blocking`` helps after :meth:`pin_memory`."""
         moved = {
             f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
             for f in fields(self)
-            if isinstance(getattr(self, f.name), Tensor | Rays)
+            if isinstance(getattr(self, f.name), Tensor | Rays | PackedBoxes)
         }
         return replace(self, **moved)
 
@@ -60,7 +63,7 @@ class Batch:
         pinned = {
             f.name: getattr(self, f.name).pin_memory()
             for f in fields(self)
-            if isinstance(getattr(self, f.name), Tensor | Rays)
+            if isinstance(getattr(self, f.name), Tensor | Rays | PackedBoxes)
         }
         return replace(self, **pinned)
 
@@ -109,6 +112,12 @@ def _packed_rays(samples: Sequence[Sample]) -> Rays | None:
     )
 
 
+def _packed_boxes(samples: Sequence[Sample]) -> PackedBoxes | None:
+    """Return the boxes of all samples, unless one does not know its boxes, which is not the same as having none."""
+    boxes = [sample.scene.boxes for sample in samples if sample.scene.boxes is not None]
+    return pack_boxes(boxes) if len(boxes) == len(samples) else None
+
+
 def collate(samples: Sequence[Sample]) -> Batch:
     """Pack samples into one batch; labels that a scene lacks become -1.
 
@@ -132,4 +141,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
         rays=_packed_rays(samples),
         names=tuple(scene.name for scene in scenes),
         datasets=tuple(scene.dataset for scene in scenes),
+        boxes=_packed_boxes(samples),
     )
