@@ -33,13 +33,13 @@ from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.normals import estimate_normals
-from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.nuscenes.classes import (
     NUSCENES_ATTRIBUTES,
     NUSCENES_CLASSES,
     NUSCENES_DETECTION_CLASSES,
     NUSCENES_PALETTE,
 )
+from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -91,8 +91,8 @@ __all__ = [
     "MixConfig",
     "NuScenes",
     "NuScenesConfig",
-    "Projection",
     "PackedBoxes",
+    "Projection",
     "Rays",
     "RgbdSequence",
     "RgbdSequenceConfig",
