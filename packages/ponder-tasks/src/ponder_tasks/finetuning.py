@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from ponder_tasks.detect.task import DetectTask
 from ponder_tasks.listener import TrainingEnd, TrainingListener
-from ponder_tasks.recipe import FinetuneRecipe, SegmentRecipe
+from ponder_tasks.recipe import DetectRecipe, FinetuneRecipe, SegmentRecipe
 from ponder_tasks.segment.task import SegmentTask
 from ponder_tasks.trainer import Task, train
 
@@ -29,5 +30,7 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
     match recipe:
         case SegmentRecipe():
             return SegmentTask(recipe, initialise=initialise)
+        case DetectRecipe():
+            return DetectTask(recipe, initialise=initialise)
         case _:
             raise AssertionError(f"no task follows a {type(recipe).__name__}; add it here")

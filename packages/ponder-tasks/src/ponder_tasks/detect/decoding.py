@@ -64,7 +64,9 @@ class ClassifiedBoxes:
             score = (self.objectness[:, None] * self.class_probability).flatten()
         order = torch.sort(score, descending=True, stable=True).indices
         return Detections(
-            boxes=self.boxes.take(order if row is None else row[order]), label=label[order], score=score[order]
+            boxes=self.boxes.take(order if row is None else row[order]),
+            label=label[order],
+            score=score[order],
         )
 
 

@@ -33,9 +33,7 @@ class HeadingBins:
         index = (shifted / width).long().clamp_max(self.bins - 1)
         return index, (shifted - (index + 0.5) * width) / self.half_width
 
-    def decode(
-        self, index: Int[Tensor, "*boxes"], rest: Float[Tensor, "*boxes"]
-    ) -> Float[Tensor, "*boxes"]:
+    def decode(self, index: Int[Tensor, "*boxes"], rest: Float[Tensor, "*boxes"]) -> Float[Tensor, "*boxes"]:
         """Return headings in radians, in [-pi, pi)."""
         heading = (2.0 * index + rest) * self.half_width
         return torch.remainder(heading + torch.pi, 2.0 * torch.pi) - torch.pi

@@ -81,15 +81,11 @@ def vote_loss(proposals: Proposals, votes: VoteTargets) -> Float[Tensor, ""]:
 def objectness_loss(proposals: Proposals, assigned: ProposalTargets) -> Float[Tensor, ""]:
     """Return the weighted cross-entropy of "an object here" over the proposals that are judged."""
     weights = proposals.objectness.new_tensor(OBJECTNESS_WEIGHTS)
-    each = F.cross_entropy(
-        proposals.objectness, assigned.is_object.long(), weight=weights, reduction="none"
-    )
+    each = F.cross_entropy(proposals.objectness, assigned.is_object.long(), weight=weights, reduction="none")
     return _mean_where(assigned.judged, each)
 
 
-def center_loss(
-    proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets
-) -> Float[Tensor, ""]:
+def center_loss(proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets) -> Float[Tensor, ""]:
     """Return the Chamfer distance (m²): from proposals of objects to true centres, and from those to any proposal."""
     apart = squared_distances(proposals.center, proposals.scene(), truth)
     there = _mean_where(assigned.is_object, apart.amin(dim=1))
@@ -108,9 +104,7 @@ def heading_losses(
     return _mean_where(assigned.is_object, bins), _mean_where(assigned.is_object, rests)
 
 
-def size_class_loss(
-    proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets
-) -> Float[Tensor, ""]:
+def size_class_loss(proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets) -> Float[Tensor, ""]:
     """Return the cross-entropy of the class of the size."""
     each = F.cross_entropy(proposals.size_score, truth.label[assigned.nearest], reduction="none")
     return _mean_where(assigned.is_object, each)
@@ -130,9 +124,7 @@ def size_rest_loss(
     return _mean_where(assigned.is_object, each)
 
 
-def semantic_loss(
-    proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets
-) -> Float[Tensor, ""]:
+def semantic_loss(proposals: Proposals, truth: TrueBoxes, assigned: ProposalTargets) -> Float[Tensor, ""]:
     """Return the cross-entropy of the class."""
     each = F.cross_entropy(proposals.class_score, truth.label[assigned.nearest], reduction="none")
     return _mean_where(assigned.is_object, each)

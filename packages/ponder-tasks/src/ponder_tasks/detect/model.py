@@ -102,9 +102,7 @@ class DetectionModel(nn.Module):
                 )
             features = cast(Tensor, self.encoder(encoder_points(batch), batch.datasets)).float()
         index, chosen = farthest_points(batch.coord, self.recipe.votenet.seeds, lengths=lengths)
-        return PointLevel(
-            positions=batch.coord[index], features=features[index], lengths=chosen, index=index
-        )
+        return PointLevel(positions=batch.coord[index], features=features[index], lengths=chosen, index=index)
 
 
 def point_network_features(batch: Batch) -> Float[Tensor, "points channels"]:

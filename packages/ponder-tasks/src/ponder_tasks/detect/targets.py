@@ -49,9 +49,7 @@ def proposal_targets(proposals: Proposals, truth: TrueBoxes) -> ProposalTargets:
     nearest = apart.min(dim=1)
     distance = nearest.values.sqrt()
     is_object = distance < NEAR
-    return ProposalTargets(
-        is_object=is_object, judged=is_object | (distance > FAR), nearest=nearest.indices
-    )
+    return ProposalTargets(is_object=is_object, judged=is_object | (distance > FAR), nearest=nearest.indices)
 
 
 def squared_distances(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
+from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
 from ponder_tasks.recipes.rooms_features import rooms_features
 from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
@@ -19,6 +20,8 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     scans,
     rooms_semseg,
     rooms_probe,
+    rooms_detect,
+    rooms_detect_pointnet,
 )
 
 
