@@ -31,9 +31,9 @@ class HeadingBins:
         shifted = torch.remainder(heading + self.half_width, self.period)
         # Rounding may bring a remainder up to the period itself.
         index = (shifted / width).long().clamp_max(self.bins - 1)
-        return index, (shifted - (index + 0.5) * width) / self.half_width
+        return index, (shifted - (index.to(shifted) + 0.5) * width) / self.half_width
 
     def decode(self, index: Int[Tensor, "*boxes"], rest: Float[Tensor, "*boxes"]) -> Float[Tensor, "*boxes"]:
         """Return headings in radians, in [-pi, pi)."""
-        heading = (2.0 * index + rest) * self.half_width
+        heading = (2.0 * index.to(rest) + rest) * self.half_width
         return torch.remainder(heading + torch.pi, 2.0 * torch.pi) - torch.pi
