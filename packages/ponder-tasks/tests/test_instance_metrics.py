@@ -121,7 +121,7 @@ def random_rooms(draw: st.DrawFn) -> Room:
     return Room(tuple(semantic[:POINTS]), tuple(instance[:POINTS]), tuple(predicted))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rooms=st.lists(random_rooms(), min_size=1, max_size=3))
 def test_agrees_with_the_slow_reading(rooms: list[Room]) -> None:
     slow = {

@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from ponder_tasks.detect.decoding import DecodingConfig
 from ponder_tasks.detect.losses import DetectionLossConfig
 from ponder_tasks.detect.votenet import VoteNetConfig
+from ponder_tasks.instances.losses import InstanceLossConfig
+from ponder_tasks.instances.proposals import GroupingConfig
+from ponder_tasks.instances.scorer import ScorerConfig
+from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
@@ -123,7 +127,31 @@ class DetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     decoding: DecodingConfig = DecodingConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | DetectRecipe
+class InstanceEvaluationConfig(BaseModel):
+    """What is judged; the default is ScanNet's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum_points: PositiveInt = Field(
+        default=100, description="true instances and predictions of fewer points are not judged"
+    )
+
+
+class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Instance segmentation in PointGroup's manner."""
+
+    task: Literal["instances"] = "instances"
+    stuff: tuple[str, ...] = Field(
+        default=("wall", "floor"), description="classes that are not counted in instances"
+    )
+    losses: InstanceLossConfig = InstanceLossConfig()
+    grouping: GroupingConfig = GroupingConfig()
+    scorer: ScorerConfig = ScorerConfig()
+    selection: SelectionConfig = SelectionConfig()
+    evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
+
+
+TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe
 """A recipe that the trainer can follow."""
 
 

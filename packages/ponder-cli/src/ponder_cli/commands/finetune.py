@@ -42,7 +42,7 @@ Encoder = Annotated[
 ]
 Probe = Annotated[
     bool,
-    typer.Option("--probe", help="Keep the encoder frozen and train only the linear head (a linear probe)."),
+    typer.Option("--probe", help="Keep the encoder frozen and train only what lies on it (a probe)."),
 ]
 
 

@@ -9,6 +9,7 @@ from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
 from ponder_tasks.recipes.rooms_features import rooms_features
+from ponder_tasks.recipes.rooms_instances import rooms_instances
 from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
@@ -20,6 +21,7 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     scans,
     rooms_semseg,
     rooms_probe,
+    rooms_instances,
     rooms_detect,
     rooms_detect_pointnet,
 )
