@@ -117,6 +117,10 @@ def test_every_parameter_learns_and_nothing_depends_on_the_other_scenes(points: 
     torch.manual_seed(0)
     model = DetectionModel(recipe(points=points), CLASSES)
     scenes = [cuboid_scene(1), cuboid_scene(2)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        halved = model(batch_of(*scenes, points=points), None)
+    halved.check_finite()
+    assert {term.value.dtype for term in halved.terms} == {torch.float32}
     losses = model(batch_of(*scenes, points=points), None)
     losses.check_finite()
     losses.total.backward()
@@ -126,8 +130,8 @@ def test_every_parameter_learns_and_nothing_depends_on_the_other_scenes(points: 
     assert without == []
     model.eval()
     with torch.no_grad():
-        both = model.votenet(model.seeds(batch_of(*scenes, points=points)))
-        alone = model.votenet(model.seeds(batch_of(scenes[1], points=points)))
+        both = model.propose(model.seeds(batch_of(*scenes, points=points)))
+        alone = model.propose(model.seeds(batch_of(scenes[1], points=points)))
     torch.testing.assert_close(both.center[both.scene() == 1], alone.center, rtol=1e-4, atol=1e-5)
     assert both.lengths == (40, 40)
 

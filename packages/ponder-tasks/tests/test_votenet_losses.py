@@ -246,11 +246,20 @@ def test_mean_sizes_are_those_of_the_training_boxes() -> None:
         point = torch.zeros(2, 3)
         return Scene(name="s", dataset="test", coord=point, color=point, normal=point, boxes=own)
 
-    class Listed(list[Scene]):
+    class Listed:
         name = "test"
         class_names = ("floor", "table", "chair", "bed")
 
-    scenes = Listed([scene(boxes([0, 1, 1], 1.0)), scene(None), scene(boxes([1, 3], 4.0))])
+        def __init__(self, *scenes: Scene) -> None:
+            self.scenes = scenes
+
+        def __len__(self) -> int:
+            return len(self.scenes)
+
+        def __getitem__(self, index: int) -> Scene:
+            return self.scenes[index]
+
+    scenes = Listed(scene(boxes([0, 1, 1], 1.0)), scene(None), scene(boxes([1, 3], 4.0)))
     assert mean_sizes(scenes, class_of_label, 3).tolist() == [[2.0] * 3, [2.5] * 3, [4.0] * 3]
     with pytest.raises(ValueError, match="none of the 1 training scenes has a box to detect"):
-        mean_sizes(Listed([scene(boxes([0], 1.0))]), class_of_label, 3)
+        mean_sizes(Listed(scene(boxes([0], 1.0))), class_of_label, 3)

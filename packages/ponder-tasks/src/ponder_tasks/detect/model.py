@@ -66,7 +66,7 @@ class DetectionModel(nn.Module):
         """
         truth = true_boxes(batch, self.class_of_label)
         seeds = self.seeds(batch)
-        proposals = self.votenet(seeds)
+        proposals = self.propose(seeds)
         return detection_losses(
             proposals,
             truth,
@@ -79,7 +79,7 @@ class DetectionModel(nn.Module):
 
     def detect(self, batch: Batch) -> ClassifiedBoxes:
         """Return the boxes believed in the only scene of ``batch``, in the frame of its points."""
-        proposals: Proposals = self.votenet(self.seeds(batch))
+        proposals = self.propose(self.seeds(batch))
         return believed_boxes(
             proposals,
             batch.coord,
@@ -87,6 +87,11 @@ class DetectionModel(nn.Module):
             mean_sizes=self.mean_sizes,
             config=self.recipe.decoding,
         )
+
+    def propose(self, seeds: PointLevel) -> Proposals:
+        """Return what the votes of ``seeds`` propose; always float32, for positions are metres."""
+        with torch.autocast(seeds.positions.device.type, enabled=False):
+            return self.votenet(seeds)
 
     def seeds(self, batch: Batch) -> PointLevel:
         """Return the points of each scene that vote, with the encoder's features, float32."""
