@@ -109,12 +109,41 @@ def test_pictures_of_perfect_instances_show_no_mistake() -> None:
     found = InstancesOfScene(scene=scene, instances=found_from(scene, None), semantic=scene.semantic)
     _, true, predicted, marks = instance_pictures(found, LEAST).layers
     counts = marks.caption.split()
-    assert counts[0] == counts[2]
     right = (marks.color == RIGHT).all(axis=1)
     assert right.mean() > 0.98
     assert (true.color == predicted.color).all(axis=1)[right].all()
+    assert found_in(found) == (int(counts[2]), int(counts[2]))
     nothing = replace(found, instances=PointInstances.none())
-    assert instance_pictures(nothing, LEAST).layers[3].caption.startswith("0 of ")
+    assert found_in(nothing) == (0, int(counts[2]))
+
+
+def found_in(found: InstancesOfScene) -> tuple[int, int]:
+    """How many true instances the pictures say were found, and of how many."""
+    words = instance_pictures(found, LEAST).layers[3].caption.split()
+    return int(words[0]), int(words[2])
+
+
+def test_pictures_give_each_prediction_a_partner_of_its_own() -> None:
+    scene = room()
+    assert scene.semantic is not None
+    perfect = found_from(scene, None)
+    # A third of the largest is split off: two thirds still find it, and all others keep their partners.
+    largest = int(perfect.sizes().argmax())
+    start, end = int(perfect.offsets[largest] - perfect.sizes()[largest]), int(perfect.offsets[largest])
+    cut = start + (end - start) // 3
+    split = PointInstances(
+        point=perfect.point,
+        offsets=torch.cat([perfect.offsets[:largest], torch.tensor([cut]), perfect.offsets[largest:]]),
+        label=torch.cat([perfect.label, perfect.label[:1]]),
+        score=torch.cat([perfect.score, perfect.score[-1:]]),
+    )
+    whole, parts = (
+        InstancesOfScene(scene=scene, instances=instances, semantic=scene.semantic)
+        for instances in (perfect, split)
+    )
+    found, counted = found_in(whole)
+    assert found == counted
+    assert found_in(parts) == (found, counted)
 
 
 def test_a_run_learns_scores_reports_and_is_measured_again(tmp_path: Path) -> None:

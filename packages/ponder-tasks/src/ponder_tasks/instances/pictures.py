@@ -70,10 +70,8 @@ def _partners(
     both = (predicted >= 0) & (truth >= 0)
     np.add.at(shared, (predicted[both], truth[both]), 1)
     partner = truths + np.arange(predictions)
-    for place in np.argsort(-shared, axis=None, kind="stable"):
-        one, other = divmod(int(place), max(truths, 1))
-        if shared[one, other] == 0:
-            break
+    while shared.size and shared.max() > 0:
+        one, other = np.unravel_index(int(shared.argmax()), shared.shape)
         partner[one] = other
         shared[one], shared[:, other] = 0, 0
     return partner
