@@ -51,6 +51,7 @@ from ponder_data.nuscenes.classes import (
     NUSCENES_DETECTION_CLASSES,
     NUSCENES_PALETTE,
 )
+from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.raw_layouts.nuscenes_tables import (
     NuScenesTablesConfig,
     WrittenTables,
@@ -123,6 +124,7 @@ __all__ = [
     "NuScenes",
     "NuScenesConfig",
     "NuScenesTablesConfig",
+    "PackedBoxes",
     "Projection",
     "Rays",
     "RecordingConfig",
@@ -175,6 +177,7 @@ __all__ = [
     "merged_classes",
     "normals_from_depth",
     "open_dataset",
+    "pack_boxes",
     "pixel_index_rays",
     "place_cameras",
     "point_features",

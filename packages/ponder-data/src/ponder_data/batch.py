@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.rays import Rays, concatenate_rays, with_scene_index
 from ponder_data.sample import Sample
 from ponder_data.scene import IGNORE_LABEL
@@ -30,6 +31,7 @@ class Batch:
         rays: rays of all scenes, or None where nothing is rendered.
         names, datasets: one per scene.
         conditions: of each scene, whose norms an encoder that has some for each of several datasets takes.
+        boxes: of all scenes, or None where a scene does not know its boxes.
     """
 
     coord: Float[Tensor, "points 3"]
@@ -44,16 +46,17 @@ class Batch:
     names: tuple[str, ...]
     datasets: tuple[str, ...]
     conditions: tuple[str, ...]
+    boxes: PackedBoxes | None = None
 
     def __len__(self) -> int:
         return self.offsets.shape[0]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """Return the batch, rays included, on ``device``; ``non_blocking`` helps after :meth:`pin_memory`."""
+        """Return the batch, rays and boxes included, on ``device``; ``non_blocking`` helps after :meth:`pin_memory`."""
         moved = {
             f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
             for f in fields(self)
-            if isinstance(getattr(self, f.name), Tensor | Rays)
+            if isinstance(getattr(self, f.name), Tensor | Rays | PackedBoxes)
         }
         return replace(self, **moved)
 
@@ -62,7 +65,7 @@ class Batch:
         pinned = {
             f.name: getattr(self, f.name).pin_memory()
             for f in fields(self)
-            if isinstance(getattr(self, f.name), Tensor | Rays)
+            if isinstance(getattr(self, f.name), Tensor | Rays | PackedBoxes)
         }
         return replace(self, **pinned)
 
@@ -111,6 +114,12 @@ def _packed_rays(samples: Sequence[Sample]) -> Rays | None:
     )
 
 
+def _packed_boxes(samples: Sequence[Sample]) -> PackedBoxes | None:
+    """Return the boxes of all samples, unless one does not know its boxes, which is not the same as having none."""
+    boxes = [sample.scene.boxes for sample in samples if sample.scene.boxes is not None]
+    return pack_boxes(boxes) if len(boxes) == len(samples) else None
+
+
 def collate(samples: Sequence[Sample]) -> Batch:
     """Pack samples into one batch; labels that a scene lacks become -1.
 
@@ -135,4 +144,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
         names=tuple(scene.name for scene in scenes),
         datasets=tuple(scene.dataset for scene in scenes),
         conditions=tuple(scene.condition or scene.dataset for scene in scenes),
+        boxes=_packed_boxes(samples),
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 
 from ponder_tasks.checkpoint import Weights, load_weights
+from ponder_tasks.detect.evaluation import measure_detection
+from ponder_tasks.detect.model import DetectionModel
 from ponder_tasks.devices import check_device
 from ponder_tasks.instances.evaluation import measure_instances
 from ponder_tasks.instances.model import InstanceModel
@@ -15,7 +17,14 @@ from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
-from ponder_tasks.recipe import ImportRecipe, InstanceRecipe, PretrainRecipe, SegmentRecipe, scene_config_at
+from ponder_tasks.recipe import (
+    DetectRecipe,
+    ImportRecipe,
+    InstanceRecipe,
+    PretrainRecipe,
+    SegmentRecipe,
+    scene_config_at,
+)
 from ponder_tasks.scene_sources import open_scenes
 from ponder_tasks.segment.evaluation import SegmentationFigures, segment_scenes
 from ponder_tasks.segment.export import ScanNetExport
@@ -100,6 +109,8 @@ def evaluate_run(
             return _evaluate_rendering(run, weights, weights.recipe, options.data, device)
         case SegmentRecipe():
             return _evaluate_segmentation(run, weights, weights.recipe, options, device)
+        case DetectRecipe():
+            return _evaluate_detection(run, weights, weights.recipe, options.data, device)
         case InstanceRecipe():
             return _evaluate_instances(run, weights, weights.recipe, options.data, device)
 
@@ -126,6 +137,24 @@ def _evaluate_segmentation(
         scenes=len(scenes),
         measurements=figures.measurements() if measurable else (),
         per_class=figures.metrics().per_class() if measurable else None,
+    )
+
+
+def _evaluate_detection(
+    run: Path, weights: Weights, recipe: DetectRecipe, data: Path | None, device: str
+) -> Evaluation:
+    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = DetectionModel(recipe, scenes.class_names)
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_detection(model.eval().to(device), scenes)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=len(scenes),
+        measurements=metrics.measurements(),
+        per_class=metrics.per_class(),
     )
 
 

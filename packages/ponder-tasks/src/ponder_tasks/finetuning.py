@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from ponder_tasks.detect.task import DetectTask
 from ponder_tasks.instances.task import InstanceTask
 from ponder_tasks.listener import TrainingEnd, TrainingListener
-from ponder_tasks.recipe import FinetuneRecipe, InstanceRecipe, SegmentRecipe
+from ponder_tasks.recipe import DetectRecipe, FinetuneRecipe, InstanceRecipe, SegmentRecipe
 from ponder_tasks.segment.task import SegmentTask
 from ponder_tasks.trainer import Task, train
 
@@ -30,6 +31,8 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
     match recipe:
         case SegmentRecipe():
             return SegmentTask(recipe, initialise=initialise)
+        case DetectRecipe():
+            return DetectTask(recipe, initialise=initialise)
         case InstanceRecipe():
             return InstanceTask(recipe, initialise=initialise)
         case _:

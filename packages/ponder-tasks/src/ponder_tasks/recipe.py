@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
-from ponder_encoders import SparseUNetConfig
+from ponder_encoders import PointNet2Config, SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from ponder_tasks.detect.decoding import DecodingConfig
+from ponder_tasks.detect.losses import DetectionLossConfig
+from ponder_tasks.detect.votenet import VoteNetConfig
 from ponder_tasks.instances.losses import InstanceLossConfig
 from ponder_tasks.instances.proposals import GroupingConfig
 from ponder_tasks.instances.scorer import ScorerConfig
@@ -179,6 +182,21 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
+class DetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Detection of oriented boxes by voting (VoteNet)."""
+
+    task: Literal["detect"] = "detect"
+    classes: tuple[str, ...] = Field(
+        default=(), description="names of the classes to detect; empty for all of the data"
+    )
+    points: PointNet2Config | None = Field(
+        default=None, description="a PointNet++ in place of the encoder, always from scratch"
+    )
+    votenet: VoteNetConfig = VoteNetConfig()
+    losses: DetectionLossConfig = DetectionLossConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+
 class InstanceEvaluationConfig(BaseModel):
     """What is judged; the default is ScanNet's."""
 
@@ -203,7 +221,7 @@ class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe
+TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe
 """A recipe that the trainer can follow."""
 
 

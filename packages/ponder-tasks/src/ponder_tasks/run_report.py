@@ -15,6 +15,7 @@ TITLES = {
     "pretrain": "Pre-training by rendering",
     "segment": "Semantic segmentation",
     "instances": "Instance segmentation",
+    "detect": "Detection",
 }
 
 

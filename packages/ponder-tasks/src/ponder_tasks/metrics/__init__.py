@@ -1,1 +1,1 @@
-"""What is measured: segmentation and rendering of held-out views."""
+"""What is measured: segmentation, instances, boxes, and rendering of held-out views."""

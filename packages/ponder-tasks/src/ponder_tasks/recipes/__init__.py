@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
+from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
 from ponder_tasks.recipes.rooms_features import rooms_features
 from ponder_tasks.recipes.rooms_instances import rooms_instances
 from ponder_tasks.recipes.rooms_probe import rooms_probe
@@ -21,6 +22,8 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms_semseg,
     rooms_probe,
     rooms_instances,
+    rooms_detect,
+    rooms_detect_pointnet,
 )
 
 

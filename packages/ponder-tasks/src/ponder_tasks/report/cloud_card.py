@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from ponder_tasks.report.box_lines import draw_boxes
 from ponder_tasks.report.cloud_drawing import draw_cloud, paint
 from ponder_tasks.report.legend import legend
 from ponder_tasks.report.pictures import CloudPictures
@@ -18,7 +19,10 @@ def cloud_card(cloud: CloudPictures, width: int) -> str:
     height, drawn_width = drawing.point.shape
     figures = []
     for layer in cloud.layers:
-        address = png_data_uri(paint(drawing, layer.color), longest_side=max(height, drawn_width))
+        picture = paint(drawing, layer.color)
+        if layer.boxes is not None:
+            picture = draw_boxes(picture, drawing, layer.boxes)
+        address = png_data_uri(picture, longest_side=max(height, drawn_width))
         caption = escape(layer.caption)
         figures.append(
             f'<figure><img src="{address}" width="{drawn_width}" height="{height}" alt="{caption}">'

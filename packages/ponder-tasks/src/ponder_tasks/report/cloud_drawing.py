@@ -4,6 +4,7 @@ Every point is a small square; nearer points are painted over farther ones. What
 cloud nearest to the viewer is left out, so that a ceiling or a near wall does not hide the room.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,45 @@ RIGHT_SIDE = Side(right=1, up=2, toward=0, toward_sign=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where one side is drawn in the picture: which pixels hold it, and where a place of the world falls.
+
+    Attributes:
+        row, column: the upper left pixel.
+        height, width: pixels.
+        side: the direction of view.
+        lower: the corner of the cloud that is drawn lowest and leftmost, metres.
+        scale: pixels a metre.
+        square: side of a point in pixels.
+    """
+
+    row: int
+    column: int
+    height: int
+    width: int
+    side: Side
+    lower: Float[np.ndarray, "3"]
+    scale: float
+    square: int
+
+    def pixels(self, coord: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 2"]:
+        """Return column and row of each place (metres) within this drawing, where the middle of its point falls."""
+        moved = self.scale * (coord - self.lower)
+        middle = 0.5 * (self.square - 1)
+        column = moved[:, self.side.right] + middle
+        row = self.height - self.square - moved[:, self.side.up] + middle
+        return np.stack((column, row), axis=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloudDrawing:
-    """Which point shows in each pixel of the three drawings; -1 where none does.
+    """Which point shows in each pixel of the three drawings, -1 where none does, and where each drawing is.
 
     All layers of a cloud share it: a layer's image is ``paint(drawing, color)``.
     """
 
     point: Int[np.ndarray, "height width"]
+    placements: tuple[Placement, ...] = ()
 
 
 def draw_cloud(coord: Float[np.ndarray, "points 3"], width: int) -> CloudDrawing:
@@ -59,7 +92,8 @@ def draw_cloud(coord: Float[np.ndarray, "points 3"], width: int) -> CloudDrawing
     square = _square_size(len(kept), extent, scale)
     pictures = {side: _draw_side(kept, extent, side, scale, square) for side in (TOP, FRONT, RIGHT_SIDE)}
     point = _arrange(pictures[TOP], pictures[FRONT], pictures[RIGHT_SIDE])
-    return CloudDrawing(point=np.where(point >= 0, index[np.maximum(point, 0)], -1))
+    placements = _placements(pictures, lower, scale, square)
+    return CloudDrawing(point=np.where(point >= 0, index[np.maximum(point, 0)], -1), placements=placements)
 
 
 def paint(drawing: CloudDrawing, color: Float[np.ndarray, "points 3"]) -> UInt8[np.ndarray, "height width 4"]:
@@ -108,6 +142,27 @@ def _draw_side(
     # Repeated indices keep the last value written, and the nearest point is written last.
     picture[pixels.ravel()] = np.repeat(order, pixels.shape[1])
     return picture.reshape(height, width)
+
+
+def _placements(
+    pictures: Mapping[Side, Int[np.ndarray, "_ _"]], lower: Float[np.ndarray, "3"], scale: float, square: int
+) -> tuple[Placement, ...]:
+    """Return where ``_arrange`` puts each side."""
+    below, beside = pictures[TOP].shape[0] + 3 * MARGIN, pictures[FRONT].shape[1] + 3 * MARGIN
+    corners = {TOP: (0, 0), FRONT: (below, 0), RIGHT_SIDE: (below, beside)}
+    return tuple(
+        Placement(
+            row=row,
+            column=column,
+            height=pictures[side].shape[0],
+            width=pictures[side].shape[1],
+            side=side,
+            lower=lower,
+            scale=scale,
+            square=square,
+        )
+        for side, (row, column) in corners.items()
+    )
 
 
 def _arrange(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from ponder_data.scene import ViewSource
 
+from ponder_tasks.report.box_lines import BoxLines
 from ponder_tasks.report.feature_colors import features_to_rgb
 from ponder_tasks.report.palette import UNLABELLED, class_palette, label_colors
 
@@ -48,10 +49,11 @@ class ViewPictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudLayer:
-    """One way to colour a cloud, with the words under it."""
+    """One way to colour a cloud, with the words under it, and boxes drawn over it where there are any."""
 
     caption: str
     color: Float[np.ndarray, "points 3"]
+    boxes: BoxLines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
