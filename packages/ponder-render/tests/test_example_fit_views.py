@@ -16,6 +16,7 @@ TINY = ["--steps", "6", "--cells", "8", "12", "--rays", "64", "--evaluations", "
 pytest.importorskip("skimage", reason="not installed: it comes with the extra mesh")
 trimesh = pytest.importorskip("trimesh", reason="not installed: it comes with the extra mesh")
 Image = pytest.importorskip("PIL.Image", reason="Pillow, which the example needs, is not installed")
+pytest.importorskip("ponder_tasks", reason="ponder-tasks, which measures surfaces, is not installed")
 if not EXAMPLE.is_file():
     pytest.skip("the examples are beside the package only in its repository", allow_module_level=True)
 
