@@ -33,7 +33,7 @@ def evaluated(ponder: Ponder, monkeypatch: pytest.MonkeyPatch) -> Ponder:
             checkpoint="step-000200",
             scenes=16,
             measurements=(Measurement(name="miou", value=25.0, unit="%"),),
-            per_class=METRICS,
+            per_class=METRICS.per_class(),
         )
 
     monkeypatch.setattr("ponder_tasks.evaluation.evaluate_run", evaluate_run)

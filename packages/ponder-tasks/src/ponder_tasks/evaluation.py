@@ -9,7 +9,7 @@ import torch
 from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.devices import check_device
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import ImportRecipe, PretrainRecipe, SegmentRecipe, scene_config_at
@@ -20,7 +20,7 @@ from ponder_tasks.segment.model import SegmentationModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The measurements of a checkpoint; ``per_class`` for segmentation only."""
+    """The measurements of a checkpoint; ``per_class`` where the task has classes."""
 
     run: Path
     task: str
@@ -28,7 +28,7 @@ class Evaluation:
     checkpoint: str
     scenes: int
     measurements: tuple[Measurement, ...]
-    per_class: SegmentationMetrics | None
+    per_class: ClassFigures | None
 
     def as_json(self) -> str:
         """Return everything as JSON; measurements carry their unit."""
@@ -41,13 +41,13 @@ class Evaluation:
             "measurements": {m.name: {"value": m.value, "unit": m.unit} for m in self.measurements},
         }
         if self.per_class:
-            tree["per_class"] = self.per_class.as_json()["classes"]
+            tree["per_class"] = self.per_class.as_json()
         return json.dumps(tree, indent=2)
 
 
 @torch.no_grad()
 def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") -> Evaluation:
-    """Measure the newest checkpoint of ``run``: rendering of held-out views, or segmentation.
+    """Measure the newest checkpoint of ``run``: rendering of held-out views, or its task.
 
     Raises:
         ValueError: when ``run`` holds no readable checkpoint or only an imported encoder, or the data is not there.
@@ -59,9 +59,11 @@ def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") ->
             f"{run} holds an imported encoder, which alone predicts nothing to measure; "
             f"fine-tune it first, e.g. ponder finetune rooms-semseg --encoder {run}"
         )
-    if isinstance(weights.recipe, SegmentRecipe):
-        return _evaluate_segmentation(run, weights, weights.recipe, data, device)
-    return _evaluate_rendering(run, weights, weights.recipe, data, device)
+    match weights.recipe:
+        case PretrainRecipe():
+            return _evaluate_rendering(run, weights, weights.recipe, data, device)
+        case SegmentRecipe():
+            return _evaluate_segmentation(run, weights, weights.recipe, data, device)
 
 
 def _evaluate_segmentation(
@@ -78,7 +80,7 @@ def _evaluate_segmentation(
         checkpoint=weights.source.parent.name,
         scenes=len(scenes),
         measurements=metrics.measurements(),
-        per_class=metrics,
+        per_class=metrics.per_class(),
     )
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.report.cloud_card import cloud_card
 from ponder_tasks.report.curves import Curve, chart, training_curves, validation_curves
 from ponder_tasks.report.history import History
@@ -53,7 +53,7 @@ class Report:
         measurements: the closing figures.
         notes: sentences a reader should see first, such as a warning.
         views, clouds: pictures.
-        per_class: the table of classes, for segmentation.
+        per_class: the table of classes, where the task has some.
     """
 
     title: str
@@ -69,7 +69,7 @@ class Report:
     notes: tuple[str, ...] = ()
     views: tuple[ViewPictures, ...] = ()
     clouds: tuple[CloudPictures, ...] = ()
-    per_class: SegmentationMetrics | None = None
+    per_class: ClassFigures | None = None
 
 
 def write_report(path: Path, report: Report, history: History) -> None:
