@@ -6,7 +6,9 @@ in [0, 1]; label -1 means "ignore".
 
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.furniture_shapes import FurnitureShapes, FurnitureShapesConfig
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.mesh_folder import MeshFolder, MeshFolderConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
@@ -50,6 +52,11 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
+from ponder_data.shapes.mesh_solid import MeshSolid
+from ponder_data.shapes.part_union import PartUnion
+from ponder_data.shapes.shape import Shape
+from ponder_data.shapes.shapes import Shapes
+from ponder_data.shapes.solid import Solid, Surface
 from ponder_data.transforms import (
     AugmentationConfig,
     AutoContrastConfig,
@@ -82,14 +89,20 @@ __all__ = [
     "ColorJitterConfig",
     "DepthNormals",
     "ElasticConfig",
+    "FurnitureShapes",
+    "FurnitureShapesConfig",
     "GridSample",
     "JitterConfig",
     "LidarsegFolder",
     "LidarsegFolderConfig",
     "MaskingConfig",
+    "MeshFolder",
+    "MeshFolderConfig",
+    "MeshSolid",
     "MixConfig",
     "NuScenes",
     "NuScenesConfig",
+    "PartUnion",
     "Projection",
     "Rays",
     "RgbdSequence",
@@ -98,7 +111,11 @@ __all__ = [
     "SampleConfig",
     "Scene",
     "Scenes",
+    "Shape",
+    "Shapes",
+    "Solid",
     "SphereCropConfig",
+    "Surface",
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
