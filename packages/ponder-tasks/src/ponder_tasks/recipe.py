@@ -7,18 +7,35 @@ every run folder, so that the run can be repeated.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
+from ponder_data import (
+    FurnitureShapesConfig,
+    MeshFolderConfig,
+    RgbdSequenceConfig,
+    SampleConfig,
+    SyntheticRoomsConfig,
+    VirtualScansConfig,
+)
 from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.reconstruct.config import (
+    ReconstructionEvaluationConfig,
+    ReconstructionNetworkConfig,
+    SurfacePointsConfig,
+)
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 SceneConfig = Annotated[
-    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
+    SyntheticRoomsConfig
+    | RgbdSequenceConfig
+    | VirtualScansConfig
+    | FurnitureShapesConfig
+    | MeshFolderConfig,
+    Field(discriminator="kind"),
 ]
-"""Where scenes come from."""
+"""Where scenes come from. The last two are solids: the scenes of ``open_shapes``."""
 
 
 class TrainerConfig(BaseModel):
@@ -105,7 +122,20 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe
+class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Surfaces from noisy sparse points: a decoder that knows of every point of space whether it lies inside.
+
+    The data are solids (``kind`` furniture or meshes) in the unit cube. Of ``sample`` only the grid is read: the
+    encoder sees a solid so large that the unit cube has ``points.encoder_cells`` of its cells along each side.
+    """
+
+    task: Literal["reconstruct"] = "reconstruct"
+    points: SurfacePointsConfig = SurfacePointsConfig()
+    network: ReconstructionNetworkConfig = ReconstructionNetworkConfig()
+    evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
+
+
+TrainingRecipe = PretrainRecipe | SegmentRecipe | ReconstructRecipe
 """A recipe that the trainer can follow."""
 
 
@@ -131,6 +161,6 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     Raises:
         ValueError: when the scenes are generated and read from nowhere.
     """
-    if isinstance(config, SyntheticRoomsConfig):
+    if isinstance(config, SyntheticRoomsConfig | FurnitureShapesConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     return config.model_copy(update={"path": path})
