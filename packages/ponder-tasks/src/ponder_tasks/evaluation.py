@@ -8,12 +8,23 @@ import torch
 
 from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.devices import check_device
+from ponder_tasks.instances.evaluation import measure_instances
+from ponder_tasks.instances.model import InstanceModel
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
-from ponder_tasks.recipe import ImportRecipe, PretrainRecipe, SegmentRecipe, scene_config_at
-from ponder_tasks.scene_sources import open_scenes
+from ponder_tasks.recipe import (
+    ImportRecipe,
+    InstanceRecipe,
+    PretrainRecipe,
+    ReconstructRecipe,
+    SegmentRecipe,
+    scene_config_at,
+)
+from ponder_tasks.reconstruct.evaluation import measure_reconstruction
+from ponder_tasks.reconstruct.model import ReconstructionModel
+from ponder_tasks.scene_sources import open_scenes, open_shapes
 from ponder_tasks.segment.evaluation import measure_segmentation
 from ponder_tasks.segment.model import SegmentationModel
 
@@ -64,6 +75,10 @@ def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") ->
             return _evaluate_rendering(run, weights, weights.recipe, data, device)
         case SegmentRecipe():
             return _evaluate_segmentation(run, weights, weights.recipe, data, device)
+        case InstanceRecipe():
+            return _evaluate_instances(run, weights, weights.recipe, data, device)
+        case ReconstructRecipe():
+            return _evaluate_reconstruction(run, weights, weights.recipe, data, device)
 
 
 def _evaluate_segmentation(
@@ -81,6 +96,42 @@ def _evaluate_segmentation(
         scenes=len(scenes),
         measurements=metrics.measurements(),
         per_class=metrics.per_class(),
+    )
+
+
+def _evaluate_instances(
+    run: Path, weights: Weights, recipe: InstanceRecipe, data: Path | None, device: str
+) -> Evaluation:
+    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = InstanceModel(recipe, scenes.class_names)
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_instances(model.eval().to(device), scenes, recipe)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=len(scenes),
+        measurements=metrics.measurements(),
+        per_class=metrics.instances.per_class(),
+    )
+
+
+def _evaluate_reconstruction(
+    run: Path, weights: Weights, recipe: ReconstructRecipe, data: Path | None, device: str
+) -> Evaluation:
+    shapes = open_shapes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = ReconstructionModel(recipe)
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_reconstruction(model.eval().to(device), shapes, recipe)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=metrics.shapes,
+        measurements=metrics.measurements(),
+        per_class=None,
     )
 
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ponder_tasks.instances.task import InstanceTask
 from ponder_tasks.listener import TrainingEnd, TrainingListener
-from ponder_tasks.recipe import FinetuneRecipe, SegmentRecipe
+from ponder_tasks.recipe import FinetuneRecipe, InstanceRecipe, ReconstructRecipe, SegmentRecipe
+from ponder_tasks.reconstruct.task import ReconstructTask
 from ponder_tasks.segment.task import SegmentTask
 from ponder_tasks.trainer import Task, train
 
@@ -29,5 +31,9 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
     match recipe:
         case SegmentRecipe():
             return SegmentTask(recipe, initialise=initialise)
+        case InstanceRecipe():
+            return InstanceTask(recipe, initialise=initialise)
+        case ReconstructRecipe():
+            return ReconstructTask(recipe, initialise=initialise)
         case _:
             raise AssertionError(f"no task follows a {type(recipe).__name__}; add it here")

@@ -19,6 +19,10 @@ from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from ponder_tasks.instances.losses import InstanceLossConfig
+from ponder_tasks.instances.proposals import GroupingConfig
+from ponder_tasks.instances.scorer import ScorerConfig
+from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.reconstruct.config import (
     ReconstructionEvaluationConfig,
@@ -28,11 +32,7 @@ from ponder_tasks.reconstruct.config import (
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 SceneConfig = Annotated[
-    SyntheticRoomsConfig
-    | RgbdSequenceConfig
-    | VirtualScansConfig
-    | FurnitureShapesConfig
-    | MeshFolderConfig,
+    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | FurnitureShapesConfig | MeshFolderConfig,
     Field(discriminator="kind"),
 ]
 """Where scenes come from. The last two are solids: the scenes of ``open_shapes``."""
@@ -122,6 +122,30 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
+class InstanceEvaluationConfig(BaseModel):
+    """What is judged; the default is ScanNet's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum_points: PositiveInt = Field(
+        default=100, description="true instances and predictions of fewer points are not judged"
+    )
+
+
+class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Instance segmentation in PointGroup's manner."""
+
+    task: Literal["instances"] = "instances"
+    stuff: tuple[str, ...] = Field(
+        default=("wall", "floor"), description="classes that are not counted in instances"
+    )
+    losses: InstanceLossConfig = InstanceLossConfig()
+    grouping: GroupingConfig = GroupingConfig()
+    scorer: ScorerConfig = ScorerConfig()
+    selection: SelectionConfig = SelectionConfig()
+    evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
+
+
 class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     """Surfaces from noisy sparse points: a decoder that knows of every point of space whether it lies inside.
 
@@ -135,7 +159,7 @@ class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | ReconstructRecipe
+TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | ReconstructRecipe
 """A recipe that the trainer can follow."""
 
 

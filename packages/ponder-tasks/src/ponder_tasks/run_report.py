@@ -11,7 +11,12 @@ from ponder_tasks.report.page import Report, write_report
 from ponder_tasks.report.pictures import CloudPictures, ViewPictures
 from ponder_tasks.run_folder import RunFolder
 
-TITLES = {"pretrain": "Pre-training by rendering", "segment": "Semantic segmentation"}
+TITLES = {
+    "pretrain": "Pre-training by rendering",
+    "segment": "Semantic segmentation",
+    "instances": "Instance segmentation",
+    "reconstruct": "Surface reconstruction",
+}
 
 
 def write_run_report(

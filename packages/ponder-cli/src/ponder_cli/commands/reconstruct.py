@@ -10,13 +10,15 @@ from ponder_cli.consoles import results
 from ponder_cli.options import DEFAULT_RUNS, Condition, NamedDevice, OneDevice, Runs
 
 Scan = Annotated[
-    Path, typer.Argument(metavar="SCAN", help="A point cloud or mesh file, or a folder of posed RGB-D frames.")
+    Path,
+    typer.Argument(metavar="SCAN", help="A point cloud or mesh file, or a folder of posed RGB-D frames."),
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The .ply, .obj or .glb file to write.")
 ]
 Run = Annotated[
-    str, typer.Option("--encoder", metavar="RUN|FILE", help="A pre-training run, or one of its checkpoint files.")
+    str,
+    typer.Option("--encoder", metavar="RUN|FILE", help="A pre-training run, or one of its checkpoint files."),
 ]
 Resolution = Annotated[
     int, typer.Option("--resolution", metavar="N", help="Steps of the mesh along the scan's longest side.")
@@ -24,7 +26,9 @@ Resolution = Annotated[
 Trim = Annotated[
     float,
     typer.Option(
-        "--trim", metavar="METRES", help="Cut away surfaces farther than this from every point; 0 keeps them all."
+        "--trim",
+        metavar="METRES",
+        help="Cut away surfaces farther than this from every point; 0 keeps them all.",
     ),
 ]
 

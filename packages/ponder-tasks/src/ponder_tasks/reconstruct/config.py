@@ -15,7 +15,8 @@ class SurfacePointsConfig(BaseModel):
     count: int = Field(default=10_000, ge=16, description="points of the surface that the network is given")
     noise: NonNegativeFloat = Field(default=0.005, description="standard deviation of their positions")
     encoder_cells: PositiveInt = Field(
-        default=32, description="cells of the encoder's grid along the unit cube; says how large it sees a solid"
+        default=32,
+        description="cells of the encoder's grid along the unit cube; says how large it sees a solid",
     )
     queries: PositiveInt = Field(default=2048, description="places asked about in each solid and step")
     near_share: float = Field(
@@ -25,7 +26,8 @@ class SurfacePointsConfig(BaseModel):
         description="of the places, those near the surface, where thin parts are decided; 0 is the published way",
     )
     near_distance: PositiveFloat = Field(
-        default=0.03, description="standard deviation of the distance of such places from a point of the surface"
+        default=0.03,
+        description="standard deviation of the distance of such places from a point of the surface",
     )
     symmetries: bool = Field(
         default=True, description="in training, turn solids by quarters about z and mirror them, at random"

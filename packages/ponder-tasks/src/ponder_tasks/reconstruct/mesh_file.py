@@ -117,7 +117,9 @@ def _mesh(
 
 def _check_output(output: Path, resolution: int, trim: float | None) -> None:
     if output.suffix.lower() not in MESH_SUFFIXES:
-        raise ValueError(f"output {output} must end in {', '.join(MESH_SUFFIXES[:-1])} or {MESH_SUFFIXES[-1]}")
+        raise ValueError(
+            f"output {output} must end in {', '.join(MESH_SUFFIXES[:-1])} or {MESH_SUFFIXES[-1]}"
+        )
     if not output.parent.is_dir():
         raise ValueError(f"output folder {output.parent} is not there; make it first")
     if resolution < 1:

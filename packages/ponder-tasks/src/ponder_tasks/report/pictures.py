@@ -48,10 +48,14 @@ class ViewPictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudLayer:
-    """One way to colour a cloud, with the words under it."""
+    """One way to colour a cloud, with the words under it.
+
+    ``coord`` is that of another cloud to be drawn here instead, for which the colours are then; None: the picture's.
+    """
 
     caption: str
     color: Float[np.ndarray, "points 3"]
+    coord: Float[np.ndarray, "points 3"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

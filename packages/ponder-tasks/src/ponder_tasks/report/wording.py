@@ -14,9 +14,17 @@ LABELS = {
     "depth_error_of_mean": ("Depth error of mean depth", "guessing each view's own mean depth"),
     "depth_error_ratio": ("Depth error ratio", "of the rendering over that mean-depth guess"),
     "normal_error": ("Normal error", "mean angle between rendered and real normals"),
+    "ap": ("AP", "average precision of instances, the mean over IoU 0.5 to 0.9"),
+    "ap50": ("AP50", "average precision at IoU above 0.5"),
+    "ap25": ("AP25", "average precision at IoU above 0.25"),
     "miou": ("Mean IoU", "over the classes that occur"),
     "macc": ("Mean accuracy", "over the classes that occur in the truth"),
     "allacc": ("Overall accuracy", "over all labelled points"),
+    "chamfer_l1": ("Chamfer-L1", "mean distance between found and true surface, in sides of the unit cube"),
+    "f_score": ("F-score", "of surface points within the recipe's evaluation.threshold"),
+    "normal_consistency": ("Normal consistency", "mean absolute cosine between nearest points' normals"),
+    "volumetric_iou": ("Volumetric IoU", "of random places in the volume"),
+    "empty_shapes": ("Empty shapes", "of which no surface came out"),
 }
 
 SOURCES: dict[ViewSource, tuple[str, str]] = {
