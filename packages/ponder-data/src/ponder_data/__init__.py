@@ -56,7 +56,7 @@ from ponder_data.shapes.mesh_solid import MeshSolid
 from ponder_data.shapes.part_union import PartUnion
 from ponder_data.shapes.shape import Shape
 from ponder_data.shapes.shapes import Shapes
-from ponder_data.shapes.solid import Solid, Surface
+from ponder_data.shapes.solid import Solid, Surface, UnitFrame, unit_frame
 from ponder_data.transforms import (
     AugmentationConfig,
     AutoContrastConfig,
@@ -121,6 +121,7 @@ __all__ = [
     "SyntheticRoomsConfig",
     "SyntheticStreets",
     "SyntheticStreetsConfig",
+    "UnitFrame",
     "View",
     "ViewSource",
     "VirtualScans",
@@ -155,6 +156,7 @@ __all__ = [
     "splat",
     "take_points",
     "to_world",
+    "unit_frame",
     "view_rays",
     "virtual_view",
     "with_scene_index",

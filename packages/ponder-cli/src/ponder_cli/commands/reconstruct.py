@@ -18,7 +18,11 @@ Output = Annotated[
 ]
 Run = Annotated[
     str,
-    typer.Option("--encoder", metavar="RUN|FILE", help="A pre-training run, or one of its checkpoint files."),
+    typer.Option(
+        "--encoder",
+        metavar="RUN|FILE",
+        help="A run of pre-training or of reconstruction, or a checkpoint file.",
+    ),
 ]
 Resolution = Annotated[
     int, typer.Option("--resolution", metavar="N", help="Steps of the mesh along the scan's longest side.")

@@ -12,7 +12,9 @@ from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.devices import check_device
 from ponder_tasks.encoder_source import check_condition
 from ponder_tasks.pretrain.model import PretrainModel
-from ponder_tasks.recipe import PretrainRecipe
+from ponder_tasks.recipe import PretrainRecipe, ReconstructRecipe
+from ponder_tasks.reconstruct.cloud_mesh import mesh_of_cloud
+from ponder_tasks.reconstruct.model import ReconstructionModel
 from ponder_tasks.reconstruct.scan_source import read_source
 from ponder_tasks.reconstruct.scene_mesh import mesh_of_scene
 from ponder_tasks.reconstruct.trimming import trim_mesh
@@ -58,7 +60,7 @@ def reconstruct_scan(
 
     Args:
         scan: a scan file, or a folder of posed RGB-D frames.
-        run: a pre-training run, whose SDF is meshed.
+        run: a pre-training run, whose SDF is meshed, or one of reconstruction, whose decoder is asked.
         output: .ply, .obj or .glb; written whole or not at all.
         resolution: steps of the marching cubes along the longest side.
         trim: surfaces farther than this from any point are cut away, metres; None keeps all.
@@ -75,8 +77,13 @@ def reconstruct_scan(
     scene = read_source(scan, weights.recipe)
     started = time.monotonic()
     whole = _mesh(scene, run, weights, resolution, condition, device)
+    if not len(whole.faces):
+        raise ValueError(
+            f"{run} finds no surface in {scan}, only free space, so {output.name} was not written; train it longer, or "
+            "check that the scan is in metres"
+        )
     mesh = whole if trim is None else trim_mesh(whole, scene.coord.numpy(), trim)
-    if len(whole.faces) and not len(mesh.faces):
+    if not len(mesh.faces):
         raise ValueError(
             f"all of the surface lies farther than {trim} m from every point of {scan}, so {output.name} was not "
             "written; trim less, or train the run longer"
@@ -102,17 +109,25 @@ def _mesh(
     scene: Scene, run: Path, weights: Weights, resolution: int, condition: str | None, device: str
 ) -> Mesh:
     recipe = weights.recipe
-    if not isinstance(recipe, PretrainRecipe):
-        raise ValueError(
-            f"{run} ({recipe.name}, task {recipe.task}) has learned no surface; give a pre-training run, such as one "
-            "of ponder pretrain rooms"
-        )
-    check_condition(recipe.encoder, condition, str(run))
-    model = PretrainModel(recipe)
-    model.load_state_dict(dict(weights.tensors))
-    return mesh_of_scene(
-        model.eval().to(device), scene, recipe.sample.grid_size, resolution=resolution, condition=condition
-    )
+    match recipe:
+        case PretrainRecipe():
+            check_condition(recipe.encoder, condition, str(run))
+            model = PretrainModel(recipe)
+            model.load_state_dict(dict(weights.tensors))
+            grid_size = recipe.sample.grid_size
+            return mesh_of_scene(
+                model.eval().to(device), scene, grid_size, resolution=resolution, condition=condition
+            )
+        case ReconstructRecipe():
+            check_condition(recipe.encoder, condition, str(run))
+            learned = ReconstructionModel(recipe)
+            learned.load_state_dict(dict(weights.tensors))
+            return mesh_of_cloud(learned.eval().to(device), scene, recipe, resolution=resolution)
+        case _:
+            raise ValueError(
+                f"{run} ({recipe.name}, task {recipe.task}) has learned no surface; give a run of pre-training or "
+                "reconstruction, such as those of ponder pretrain rooms and ponder finetune rooms-reconstruct"
+            )
 
 
 def _check_output(output: Path, resolution: int, trim: float | None) -> None:

@@ -1,4 +1,4 @@
-"""The surface of a scene as pre-training has learned it: the zero level of its SDF (Eq. 4), coloured by the renderer."""
+"""The surface of a scene as pre-training has learned it: the zero level of its SDF (Eq. 4), with colours."""
 
 from dataclasses import replace
 
