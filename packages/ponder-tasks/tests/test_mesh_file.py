@@ -67,7 +67,7 @@ def run(tmp_path: Path) -> Path:
 def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scan.npz"
     coord = floor() + SHIFT
-    color, normal = np.full_like(coord, 0.5), np.tile(np.float32([0, 0, 1]), (len(coord), 1))
+    color, normal = np.full_like(coord, 0.5), np.tile(np.array([0, 0, 1], dtype=np.float32), (len(coord), 1))
     np.savez(path, coord=coord, color=color, normal=normal)
     return path
 

@@ -49,7 +49,7 @@ def test_the_decoder_is_its_formula() -> None:
     torch.manual_seed(0)
     decoder = FieldDecoder(DecoderConfig(hidden=6, blocks=2), channels=4)
     for block in decoder.blocks:
-        nn.init.normal_(block.second.weight)  # pyright: ignore[reportArgumentType]
+        nn.init.normal_(block.get_parameter("second.weight"))
     position, feature = torch.randn(5, 3), torch.randn(5, 4)
     found = decoder(position, feature)
     for row in range(5):
@@ -131,8 +131,9 @@ def test_one_shape_is_learned(output: str, iou: float, chamfer: float) -> None:
     sequence = ShapeBatchSequence(only, made, rank=0, world_size=1)
     model = ReconstructionModel(made)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    batches = [sequence[step] for step in range(5)]
     for step in range(20):
-        losses = model(sequence[step], None)
+        losses = model(batches[step % 5], None)
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()
