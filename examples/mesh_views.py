@@ -4,14 +4,13 @@ Also how near two surfaces are to each other: Chamfer distance, F-score, normal 
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import trimesh
+from ponder_tasks.metrics.reconstruction import SurfaceMetrics, surface_metrics
 from posed_views import PosedViews
-from scipy.spatial import KDTree
 
 LIGHT = np.array([0.4, -0.5, 0.77]) / np.linalg.norm([0.4, -0.5, 0.77])
 
@@ -121,40 +120,16 @@ def rasterise(
     return nearest.reshape(size, size), owner.reshape(size, size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurfaceDistance:
-    """How near a surface is to the true one.
-
-    Attributes:
-        chamfer_l1: mean of accuracy and completeness: distances to the nearest point of the other surface.
-        f_score: harmonic mean of the shares of points closer than ``threshold``, both ways.
-        threshold: 1 % of the diagonal of the true surface's box.
-        normal_consistency: mean absolute cosine between normals of nearest points, both ways.
-    """
-
-    chamfer_l1: float
-    f_score: float
-    threshold: float
-    normal_consistency: float
-
-
-def compare_surfaces(found: trimesh.Trimesh, true: trimesh.Trimesh, samples: int = 50_000) -> SurfaceDistance:
-    """Compare points drawn evenly from both surfaces."""
+def compare_surfaces(found: trimesh.Trimesh, true: trimesh.Trimesh, samples: int = 50_000) -> SurfaceMetrics:
+    """Compare points drawn evenly from both surfaces; the threshold is 1 % of the true box's diagonal."""
     (p, pn), (q, qn) = (sample_surface(mesh, samples) for mesh in (found, true))
-    to_true, there = KDTree(q).query(p)
-    to_found, here = KDTree(p).query(q)
-    threshold = 0.01 * float(np.linalg.norm(true.bounds[1] - true.bounds[0]))
-    precision, recall = (to_true < threshold).mean(), (to_found < threshold).mean()
-    along = np.abs((pn * qn[there]).sum(axis=1)).mean() + np.abs((qn * pn[here]).sum(axis=1)).mean()
-    return SurfaceDistance(
-        chamfer_l1=float(to_true.mean() + to_found.mean()) / 2,
-        f_score=float(2 * precision * recall / max(precision + recall, 1e-12)),
-        threshold=threshold,
-        normal_consistency=float(along) / 2,
-    )
+    diagonal = float(np.linalg.norm(true.bounds[1] - true.bounds[0]))
+    return surface_metrics(p, pn, q, qn, threshold=0.01 * diagonal, missing_distance=diagonal)
 
 
 def sample_surface(mesh: trimesh.Trimesh, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points spread evenly over the faces, and the normals there."""
+    """Points spread evenly over the faces, and the normals there; none where there is no face."""
+    if not len(mesh.faces):
+        return np.zeros((0, 3)), np.zeros((0, 3))
     points, face = trimesh.sample.sample_surface(mesh, count, seed=0)[:2]
     return np.asarray(points), mesh.face_normals[face]

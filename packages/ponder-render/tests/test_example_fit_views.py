@@ -17,6 +17,7 @@ pytest.importorskip("skimage", reason="not installed: it comes with the extra me
 trimesh = pytest.importorskip("trimesh", reason="not installed: it comes with the extra mesh")
 Image = pytest.importorskip("PIL.Image", reason="Pillow, which the example needs, is not installed")
 pytest.importorskip("ponder_data", reason="ponder-data, which reads the example's pictures, is not installed")
+pytest.importorskip("ponder_tasks", reason="ponder-tasks, which measures surfaces, is not installed")
 if not EXAMPLE.is_file():
     pytest.skip("the examples are beside the package only in its repository", allow_module_level=True)
 

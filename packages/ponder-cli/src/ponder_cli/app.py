@@ -14,6 +14,7 @@ from ponder_cli.commands.finetune import finetune
 from ponder_cli.commands.import_weights import import_weights
 from ponder_cli.commands.pretrain import pretrain
 from ponder_cli.commands.recipes import recipes
+from ponder_cli.commands.reconstruct import reconstruct
 from ponder_cli.group import DEBUG, PonderGroup
 from ponder_cli.memory import prepare_memory
 from ponder_cli.resumable import ResumableCommand
@@ -28,6 +29,8 @@ ponder finetune rooms-semseg --encoder runs/rooms-1
 ponder eval runs/rooms-semseg-1
 
 ponder encode scan.ply -o features.npz --encoder runs/rooms-1
+
+ponder reconstruct scan.ply -o mesh.ply --encoder runs/rooms-1
 """
 
 app = typer.Typer(
@@ -42,6 +45,7 @@ app.command(cls=ResumableCommand)(pretrain)
 app.command(cls=ResumableCommand)(finetune)
 app.command("eval")(evaluate)
 app.command()(encode)
+app.command()(reconstruct)
 app.command("import")(import_weights)
 app.command()(compare)
 app.add_typer(recipes, name="recipes")

@@ -8,9 +8,11 @@ from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.furniture_shapes import FurnitureShapes, FurnitureShapesConfig
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.matterport3d import Matterport3d, Matterport3dConfig
+from ponder_data.datasets.mesh_folder import MeshFolder, MeshFolderConfig
 from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
@@ -69,6 +71,11 @@ from ponder_data.rays import (
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
 from ponder_data.scenes import CachedScenes, Scenes
+from ponder_data.shapes.mesh_solid import MeshSolid
+from ponder_data.shapes.part_union import PartUnion
+from ponder_data.shapes.shape import Shape
+from ponder_data.shapes.shapes import Shapes
+from ponder_data.shapes.solid import Solid, Surface, UnitFrame, unit_frame
 from ponder_data.streets.recording import RecordingConfig
 from ponder_data.transforms import (
     AugmentationConfig,
@@ -107,6 +114,8 @@ __all__ = [
     "ColorJitterConfig",
     "DepthNormals",
     "ElasticConfig",
+    "FurnitureShapes",
+    "FurnitureShapesConfig",
     "GridSample",
     "JitterConfig",
     "JoinedScenes",
@@ -116,6 +125,9 @@ __all__ = [
     "MaskingConfig",
     "Matterport3d",
     "Matterport3dConfig",
+    "MeshFolder",
+    "MeshFolderConfig",
+    "MeshSolid",
     "MixConfig",
     "MixPart",
     "Mixture",
@@ -125,6 +137,7 @@ __all__ = [
     "NuScenesConfig",
     "NuScenesTablesConfig",
     "PackedBoxes",
+    "PartUnion",
     "Projection",
     "Rays",
     "RecordingConfig",
@@ -143,14 +156,19 @@ __all__ = [
     "ScanNetppConfig",
     "Scene",
     "Scenes",
+    "Shape",
+    "Shapes",
+    "Solid",
     "SphereCropConfig",
     "Structured3d",
     "Structured3dConfig",
+    "Surface",
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "SyntheticStreets",
     "SyntheticStreetsConfig",
+    "UnitFrame",
     "View",
     "ViewSource",
     "VirtualScans",
@@ -194,6 +212,7 @@ __all__ = [
     "splat",
     "take_points",
     "to_world",
+    "unit_frame",
     "view_rays",
     "virtual_view",
     "with_scene_index",

@@ -27,6 +27,7 @@ from ponder_render.evaluation.placement import Placement, place, place_packed
 from ponder_render.field.neural_field import FieldConfig, NeuralField
 from ponder_render.losses import Losses, LossTerm, RayTargets, RenderingLossConfig, rendering_losses
 from ponder_render.mesh.extraction import Mesh, extract_mesh
+from ponder_render.mesh.marching import march
 from ponder_render.rays import FieldValues, PackedSamples, RayBundle, Rendered, Samples
 from ponder_render.renderer import RenderedRays, RendererConfig, VolumeRenderer
 from ponder_render.sampling.distances import SamplerConfig
@@ -83,6 +84,7 @@ __all__ = [
     "find_occupancy",
     "interpolate",
     "intersect",
+    "march",
     "occupied_samples",
     "place",
     "place_packed",

@@ -1,7 +1,8 @@
 """Whether the device that was asked for is there, and how a batch gets onto it."""
 
 import torch
-from ponder_data import Batch
+
+from ponder_tasks.batches import TrainingBatch
 
 
 def check_device(name: str) -> None:
@@ -19,7 +20,7 @@ def check_device(name: str) -> None:
         )
 
 
-def move(batch: Batch, device: torch.device) -> Batch:
+def move(batch: TrainingBatch, device: torch.device) -> TrainingBatch:
     """Return ``batch`` on ``device``.
 
     A copy to a GPU goes by way of page-locked memory, so that it runs beside what the host does next. PyTorch keeps

@@ -22,10 +22,13 @@ from ponder_tasks.recipe import (
     ImportRecipe,
     InstanceRecipe,
     PretrainRecipe,
+    ReconstructRecipe,
     SegmentRecipe,
     scene_config_at,
 )
-from ponder_tasks.scene_sources import open_scenes
+from ponder_tasks.reconstruct.evaluation import measure_reconstruction
+from ponder_tasks.reconstruct.model import ReconstructionModel
+from ponder_tasks.scene_sources import open_scenes, open_shapes
 from ponder_tasks.segment.evaluation import SegmentationFigures, segment_scenes
 from ponder_tasks.segment.export import ScanNetExport
 from ponder_tasks.segment.model import segmentation_model
@@ -113,6 +116,8 @@ def evaluate_run(
             return _evaluate_detection(run, weights, weights.recipe, options.data, device)
         case InstanceRecipe():
             return _evaluate_instances(run, weights, weights.recipe, options.data, device)
+        case ReconstructRecipe():
+            return _evaluate_reconstruction(run, weights, weights.recipe, options.data, device)
 
 
 def _evaluate_segmentation(
@@ -173,6 +178,24 @@ def _evaluate_instances(
         scenes=len(scenes),
         measurements=metrics.measurements(),
         per_class=metrics.instances.per_class(),
+    )
+
+
+def _evaluate_reconstruction(
+    run: Path, weights: Weights, recipe: ReconstructRecipe, data: Path | None, device: str
+) -> Evaluation:
+    shapes = open_shapes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = ReconstructionModel(recipe)
+    model.load_state_dict(dict(weights.tensors))
+    metrics = measure_reconstruction(model.eval().to(device), shapes, recipe)
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=metrics.shapes,
+        measurements=metrics.measurements(),
+        per_class=None,
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from ponder_tasks.detect.task import DetectTask
 from ponder_tasks.instances.task import InstanceTask
 from ponder_tasks.listener import TrainingEnd, TrainingListener
-from ponder_tasks.recipe import DetectRecipe, FinetuneRecipe, InstanceRecipe, SegmentRecipe
+from ponder_tasks.recipe import DetectRecipe, FinetuneRecipe, InstanceRecipe, ReconstructRecipe, SegmentRecipe
+from ponder_tasks.reconstruct.task import ReconstructTask
 from ponder_tasks.segment.task import SegmentTask
 from ponder_tasks.trainer import Task, train
 
@@ -35,5 +36,7 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
             return DetectTask(recipe, initialise=initialise)
         case InstanceRecipe():
             return InstanceTask(recipe, initialise=initialise)
+        case ReconstructRecipe():
+            return ReconstructTask(recipe, initialise=initialise)
         case _:
             raise AssertionError(f"no task follows a {type(recipe).__name__}; add it here")

@@ -7,9 +7,8 @@ from types import TracebackType
 from typing import Literal
 
 import torch
-from ponder_data import Batch, collate
 
-from ponder_tasks.batches import BatchSequence, PreparedSample
+from ponder_tasks.batches import PreparedSample, StepSequence, TrainingBatch
 from ponder_tasks.broken_scenes import BrokenScenes
 from ponder_tasks.workers import Workers
 
@@ -39,21 +38,21 @@ class BatchLoader:
         ChildProcessError: on iteration, when a worker has died.
     """
 
-    def __init__(self, sequence: BatchSequence, *, first: int, workers: int, broken: BrokenScenes) -> None:
+    def __init__(self, sequence: StepSequence, *, first: int, workers: int, broken: BrokenScenes) -> None:
         self._sequence = sequence
         self._broken = broken
         self._step = first
-        self._next: Batch | None = None
+        self._next: TrainingBatch | None = None
         self._workers = Workers(sequence.prepare, workers) if workers else None
         later = range(first + 1, len(sequence)) if workers else ()
         self._unasked = (position for step in later for position in sequence.positions(step))
         self._asked: deque[tuple[int, int]] = deque()
         self._most_asked = 2 * max(sequence.batch_size, 2 * workers)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TrainingBatch]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> TrainingBatch:
         if self._step >= len(self._sequence):
             self.close()
             raise StopIteration
@@ -70,7 +69,7 @@ class BatchLoader:
             self._ask_ahead()
             for sample in prepared:
                 self._broken.note(sample.broken)
-            self._next = collate([sample.sample for sample in prepared])
+            self._next = self._sequence.pack([sample.sample for sample in prepared])
 
     def __enter__(self) -> "BatchLoader":
         return self
@@ -110,11 +109,11 @@ class BatchLoader:
 
 
 def load_batches(
-    sequence: BatchSequence, *, first: int, workers: int, broken: BrokenScenes | None = None
+    sequence: StepSequence, *, first: int, workers: int, broken: BrokenScenes | None = None
 ) -> BatchLoader:
     """Return a loader over the steps from ``first`` on; without ``broken``, any broken scene is an error."""
     if broken is None:
-        broken = BrokenScenes(len(sequence.scenes), share=0.0, say=_ignore)
+        broken = BrokenScenes(sequence.scene_count, share=0.0, say=_ignore)
     return BatchLoader(sequence, first=first, workers=workers, broken=broken)
 
 

@@ -7,7 +7,14 @@ every run folder, so that the run can be repeated.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
+from ponder_data import (
+    FurnitureShapesConfig,
+    MeshFolderConfig,
+    RgbdSequenceConfig,
+    SampleConfig,
+    SyntheticRoomsConfig,
+    VirtualScansConfig,
+)
 from ponder_encoders import PointNet2Config, SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -23,6 +30,11 @@ from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.pretrain.labels import LabelsConfig
 from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
+from ponder_tasks.reconstruct.config import (
+    ReconstructionEvaluationConfig,
+    ReconstructionNetworkConfig,
+    SurfacePointsConfig,
+)
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 DatasetConfig = Annotated[
@@ -62,10 +74,15 @@ class MixtureConfig(BaseModel):
 
 
 SceneConfig = Annotated[
-    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | MixtureConfig,
+    SyntheticRoomsConfig
+    | RgbdSequenceConfig
+    | VirtualScansConfig
+    | FurnitureShapesConfig
+    | MeshFolderConfig
+    | MixtureConfig,
     Field(discriminator="kind"),
 ]
-"""Where scenes come from."""
+"""Where scenes come from. Furniture and meshes are solids: the scenes of ``open_shapes``."""
 
 
 class TrainerConfig(BaseModel):
@@ -221,7 +238,20 @@ class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe
+class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Surfaces from noisy sparse points: a decoder that knows of every point of space whether it lies inside.
+
+    The data are solids (``kind`` furniture or meshes) in the unit cube. Of ``sample`` only the grid is read: the
+    encoder sees a solid so large that the unit cube has ``points.encoder_cells`` of its cells along each side.
+    """
+
+    task: Literal["reconstruct"] = "reconstruct"
+    points: SurfacePointsConfig = SurfacePointsConfig()
+    network: ReconstructionNetworkConfig = ReconstructionNetworkConfig()
+    evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
+
+
+TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe
 """A recipe that the trainer can follow."""
 
 
@@ -247,7 +277,7 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     Raises:
         ValueError: when the scenes are generated and read from nowhere.
     """
-    if isinstance(config, SyntheticRoomsConfig):
+    if isinstance(config, SyntheticRoomsConfig | FurnitureShapesConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     if isinstance(config, MixtureConfig):
         raise ValueError(

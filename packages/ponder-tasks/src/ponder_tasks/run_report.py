@@ -16,6 +16,7 @@ TITLES = {
     "segment": "Semantic segmentation",
     "instances": "Instance segmentation",
     "detect": "Detection",
+    "reconstruct": "Surface reconstruction",
 }
 
 

@@ -2,11 +2,16 @@
 
 from ponder_data import (
     CachedScenes,
+    FurnitureShapes,
+    FurnitureShapesConfig,
+    MeshFolder,
+    MeshFolderConfig,
     MixPart,
     Mixture,
     RgbdSequence,
     RgbdSequenceConfig,
     Scenes,
+    Shapes,
     SyntheticRooms,
     SyntheticRoomsConfig,
     VirtualScans,
@@ -36,9 +41,29 @@ def open_scenes(config: SceneConfig) -> Scenes:
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
-def _opened(config: DatasetConfig) -> Scenes:
+def open_shapes(config: SceneConfig) -> Shapes:
+    """Return the solids that ``config`` describes, kept in memory once they were made.
+
+    Raises:
+        ValueError: when these are scenes without a known inside, or the folder is not there or holds no mesh.
+    """
+    if isinstance(config, FurnitureShapesConfig):
+        return FurnitureShapes(config)
+    if isinstance(config, MeshFolderConfig):
+        if config.path is None:
+            raise ValueError("this recipe reads watertight meshes from a folder; name it with --data FOLDER")
+        return MeshFolder(config)
+    raise ValueError(
+        f"reconstruction learns from solids, whose inside is known, and {config.kind} are none; take data of kind "
+        "furniture or meshes"
+    )
+
+
+def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig) -> Scenes:
     if isinstance(config, SyntheticRoomsConfig):
         return SyntheticRooms(config)
+    if isinstance(config, FurnitureShapesConfig | MeshFolderConfig):
+        return open_shapes(config)
     if isinstance(config, RgbdSequenceConfig):
         if config.path is None:
             raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")

@@ -15,12 +15,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
-from ponder_data import Batch
 from ponder_render import Losses, LossTerm
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from ponder_tasks.batches import BatchSequence
+from ponder_tasks.batches import StepSequence, TrainingBatch
 from ponder_tasks.broken_scenes import BrokenScenes
 from ponder_tasks.checkpoint import latest_checkpoint, load_training_state, save_checkpoint
 from ponder_tasks.devices import check_device, move
@@ -70,7 +69,7 @@ class Task(Protocol):
         """Return the name of the sparse convolution backend in use."""
         ...
 
-    def batches(self, rank: int, world_size: int) -> BatchSequence:
+    def batches(self, rank: int, world_size: int) -> StepSequence:
         """Return the training batches of one process."""
         ...
 
@@ -94,7 +93,7 @@ class LossTuples(nn.Module):
         self.model = model
 
     def forward(
-        self, batch: Batch, generator: torch.Generator, progress: float
+        self, batch: TrainingBatch, generator: torch.Generator, progress: float
     ) -> tuple[tuple[str, Tensor, float], ...]:
         """Return the terms of the model's losses."""
         losses: Losses = self.model(batch, generator, progress)
@@ -162,7 +161,7 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     return end
 
 
-def take_step(learner: Learner, batches: Iterator[Batch], step: int) -> StepReport:
+def take_step(learner: Learner, batches: Iterator[TrainingBatch], step: int) -> StepReport:
     """Take one optimiser step: forward, losses, backward, clip, step.
 
     Raises:
@@ -254,7 +253,7 @@ def _loader(task: Task, learner: Learner, first: int, listener: TrainingListener
     config, fabric = learner.config, learner.fabric
     sequence = task.batches(fabric.global_rank, fabric.world_size)
     first *= config.accumulate
-    scenes, left = len(sequence.scenes), len(sequence) - first
+    scenes, left = sequence.scene_count, len(sequence) - first
     workers = worker_count(
         config.workers, fabric.device, scenes=scenes, batches=left, processes=fabric.world_size
     )

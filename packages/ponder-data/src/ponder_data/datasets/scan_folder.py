@@ -98,7 +98,8 @@ class ScanFolder:
         if scan.semantic is not None and scan.class_names not in ((), names):
             warnings.warn(
                 f"{file}: is labelled with {_few(scan.class_names)}, but other scans of {self.path} with "
-                f"{_few(names)}; its labels are left out. Set label_set, or put scans of different classes into different folders",
+                f"{_few(names)}; its labels are left out. Set label_set, or put scans of "
+                "different classes into different folders",
                 stacklevel=2,
             )
             scan = replace(scan, semantic=None)

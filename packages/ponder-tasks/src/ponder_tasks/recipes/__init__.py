@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ponder_tasks.recipe import TrainingRecipe
+from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
 from ponder_tasks.recipes.rooms_features import rooms_features
 from ponder_tasks.recipes.rooms_instances import rooms_instances
 from ponder_tasks.recipes.rooms_probe import rooms_probe
+from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 
@@ -24,6 +26,8 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms_instances,
     rooms_detect,
     rooms_detect_pointnet,
+    rooms_reconstruct,
+    meshes_reconstruct,
 )
 
 

@@ -15,10 +15,11 @@ SIDES = "From above, from the front and from the right; the eighth nearest to th
 
 def cloud_card(cloud: CloudPictures, width: int) -> str:
     """Return the cloud as an ``article`` with one picture per layer, ``width`` pixels wide."""
-    drawing = draw_cloud(cloud.coord, width)
-    height, drawn_width = drawing.point.shape
+    shared = draw_cloud(cloud.coord, width)
     figures = []
     for layer in cloud.layers:
+        drawing = shared if layer.coord is None else draw_cloud(layer.coord, width)
+        height, drawn_width = drawing.point.shape
         picture = paint(drawing, layer.color)
         if layer.boxes is not None:
             picture = draw_boxes(picture, drawing, layer.boxes)

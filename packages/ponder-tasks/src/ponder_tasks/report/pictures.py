@@ -49,11 +49,15 @@ class ViewPictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudLayer:
-    """One way to colour a cloud, with the words under it, and boxes drawn over it where there are any."""
+    """One way to colour a cloud, with the words under it, and boxes drawn over it where there are any.
+
+    ``coord`` is that of another cloud to be drawn here instead, for which the colours are then; None: the picture's.
+    """
 
     caption: str
     color: Float[np.ndarray, "points 3"]
     boxes: BoxLines | None = None
+    coord: Float[np.ndarray, "points 3"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,11 @@ LABELS = {
     "miou": ("Mean IoU", "over the classes that occur"),
     "macc": ("Mean accuracy", "over the classes that occur in the truth"),
     "allacc": ("Overall accuracy", "over all labelled points"),
+    "chamfer_l1": ("Chamfer-L1", "mean distance between found and true surface, in sides of the unit cube"),
+    "f_score": ("F-score", "of surface points within the recipe's evaluation.threshold"),
+    "normal_consistency": ("Normal consistency", "mean absolute cosine between nearest points' normals"),
+    "volumetric_iou": ("Volumetric IoU", "of random places in the volume"),
+    "empty_shapes": ("Empty shapes", "of which no surface came out"),
 }
 
 SOURCES: dict[ViewSource, tuple[str, str]] = {
