@@ -39,8 +39,8 @@ class ScanFolder:
 
     All scans of a folder have the same classes: those of ``config.label_set``, or else of a file ``classes.txt`` in the
     folder (one name a line), or else those that the first file names which names any (LAS: ASPRS; NPZ: ``class_names``,
-    or NYU40 where it holds ``nyu40``). Where a file names others, its labels are left out with a
-    warning. For views of virtual cameras see `VirtualScans`.
+    or NYU40 where it holds ``nyu40``). Where a file names others, its labels are left out with a warning. For views of
+    virtual cameras see `VirtualScans`.
 
     Raises:
         ValueError: when ``config.path`` is missing or holds no scan.
@@ -98,8 +98,8 @@ class ScanFolder:
         if scan.semantic is not None and scan.class_names not in ((), names):
             warnings.warn(
                 f"{file}: is labelled with {_few(scan.class_names)}, but other scans of {self.path} with "
-                f"{_few(names)}; its labels are left out. Set label_set, or put scans of "
-                "different classes into different folders",
+                f"{_few(names)}; its labels are left out. Set label_set, or put scans of different classes into "
+                "different folders",
                 stacklevel=2,
             )
             scan = replace(scan, semantic=None)
