@@ -6,10 +6,12 @@ in [0, 1]; label -1 means "ignore".
 
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
+from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
 from ponder_data.datasets.synthetic_rooms import (
     ROOM_CLASSES,
     ROOM_PALETTE,
@@ -32,6 +34,7 @@ from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
+from ponder_data.layouts import LAYOUTS, Layout, detect_layout, open_dataset
 from ponder_data.normals import estimate_normals
 from ponder_data.nuscenes.classes import (
     NUSCENES_ATTRIBUTES,
@@ -66,6 +69,7 @@ from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, vi
 
 __all__ = [
     "IGNORE_LABEL",
+    "LAYOUTS",
     "NUSCENES_ATTRIBUTES",
     "NUSCENES_CLASSES",
     "NUSCENES_DETECTION_CLASSES",
@@ -84,6 +88,8 @@ __all__ = [
     "ElasticConfig",
     "GridSample",
     "JitterConfig",
+    "JoinedScenes",
+    "Layout",
     "LidarsegFolder",
     "LidarsegFolderConfig",
     "MaskingConfig",
@@ -96,6 +102,8 @@ __all__ = [
     "RgbdSequenceConfig",
     "Sample",
     "SampleConfig",
+    "ScanFolder",
+    "ScanFolderConfig",
     "Scene",
     "Scenes",
     "SphereCropConfig",
@@ -114,6 +122,7 @@ __all__ = [
     "check_scene",
     "collate",
     "concatenate_rays",
+    "detect_layout",
     "draw_distinct",
     "draw_event",
     "draw_uniform",
@@ -123,6 +132,7 @@ __all__ = [
     "grid_sample",
     "mask_points",
     "normals_from_depth",
+    "open_dataset",
     "pixel_index_rays",
     "place_cameras",
     "point_features",

@@ -32,7 +32,7 @@ class NuScenesConfig(BaseModel):
     version: str = Field(default="v1.0-trainval", description="the folder of the tables in it")
     split: str = Field(
         default="train",
-        description="train, val, test, mini_train, mini_val, or one that splits.json beside the tables names",
+        description="train, val, test, mini_train, mini_val, all, or one that splits.json beside the tables names",
     )
     scenes_file: Path | None = Field(
         default=None, description="a text file of scene names, one a line, in the place of a split"

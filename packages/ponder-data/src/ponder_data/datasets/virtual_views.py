@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ponder_data.datasets.scan_file import SCAN_SUFFIXES, read_scan
+from ponder_data.datasets.scan_file import read_scan
+from ponder_data.datasets.scan_folder import scan_files
 from ponder_data.draws import draw_distinct
 from ponder_data.grid import grid_sample
 from ponder_data.scene import Scene, check_scene, take_points
@@ -144,20 +145,6 @@ class VirtualScans:
             return scan
         generator = torch.Generator().manual_seed(self.config.seed)
         return take_points(scan, draw_distinct(len(scan), self.config.max_points, generator).sort().values)
-
-
-def scan_files(path: Path) -> list[Path]:
-    """Return the scan files of a folder and its subfolders, by name.
-
-    Raises:
-        ValueError: when there is no such folder or it holds none.
-    """
-    if not path.is_dir():
-        raise ValueError(f"{path}: no such folder; give a folder of scans ({', '.join(SCAN_SUFFIXES)})")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SCAN_SUFFIXES)
-    if not files:
-        raise ValueError(f"{path}: holds no scan; scans are files that end in {', '.join(SCAN_SUFFIXES)}")
-    return files
 
 
 def place_of(name: str) -> str:

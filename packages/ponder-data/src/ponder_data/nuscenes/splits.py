@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from ponder_data.nuscenes.tables import read_table
+
 _RANGES = {
     "train": """
         1-2 4-11 19-34 41-76 120-135 138-139 149-152 154-155 157-168 170-185 187-188 190-196 199-200 202-204
@@ -40,9 +42,13 @@ def official_split(name: str) -> tuple[str, ...]:
 def split_scenes(root: Path, version: str, name: str) -> tuple[str, ...]:
     """Return the scenes of a split: of ``splits.json`` beside the tables if it names it, else official.
 
+    The split "all" has every scene of the tables.
+
     Raises:
-        ValueError: when neither has such a split, or the file is not a table of lists.
+        ValueError: when neither has such a split, or a file is not what its name says.
     """
+    if name == "all":
+        return tuple(str(row["name"]) for row in read_table(root, version, "scene"))
     path = root / version / "splits.json"
     if path.is_file():
         splits = json.loads(path.read_text())
