@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ponder_data.prepared.index import EVERY_SPLIT, SceneEntry, read_index
+from ponder_data.prepared.index import SceneEntry, read_index
 from ponder_data.prepared.scene_file import read_scene
 from ponder_data.prepared.whole_file import sha256_of
 from ponder_data.scene import Scene
 from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT
 
 
 class PreparedScenesConfig(BaseModel):
@@ -21,7 +22,8 @@ class PreparedScenesConfig(BaseModel):
     kind: Literal["prepared"] = "prepared"
     path: Path | None = Field(default=None, description="the cache")
     split: str = Field(
-        default="train", description="those of this split; held-out views come with all but train"
+        default="train",
+        description="those of this split; held-out views come with all but train. all: every scene",
     )
 
 
@@ -42,7 +44,9 @@ class PreparedScenes:
         self.path = config.path
         self.index = read_index(config.path)
         self.entries = tuple(
-            scene for scene in self.index.scenes if {config.split, EVERY_SPLIT} & set(scene.splits)
+            scene
+            for scene in self.index.scenes
+            if config.split == EVERY_SPLIT or {config.split, EVERY_SPLIT} & set(scene.splits)
         )
         if not self.entries:
             raise ValueError(
@@ -75,6 +79,10 @@ class PreparedScenes:
     def files(self, index: int) -> SceneFiles:
         """Return the file of scene ``index``."""
         return SceneFiles(cloud=(self.path / self._entry(index).file,))
+
+    def splits(self, index: int) -> tuple[str, ...]:
+        """Return the splits of scene ``index``."""
+        return self._entry(index).splits
 
     def is_intact(self, index: int) -> bool:
         """Whether the content of the scene's file has the hash that it was given when it was prepared."""

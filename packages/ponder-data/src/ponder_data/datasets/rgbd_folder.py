@@ -18,7 +18,7 @@ MISSING_DEPTH = (0, 65535)
 """Values of a depth image that stand for "nothing measured"."""
 
 # What Pillow raises on files that are absent, no picture, or cut off; SyntaxError: broken PNG chunks.
-_READ_ERRORS = (OSError, SyntaxError, ValueError)
+PICTURE_ERRORS = (OSError, SyntaxError, ValueError)
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")
 _POSE_TOLERANCE = 1e-2
 _END_OF_FILE = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
@@ -97,7 +97,7 @@ def read_pose(path: Path) -> Float[np.ndarray, "4 4"]:
     return pose
 
 
-def _picture_size(path: Path, modes: tuple[str, ...] | None = None) -> tuple[int, int]:
+def picture_size(path: Path, modes: tuple[str, ...] | None = None) -> tuple[int, int]:
     """Return (width, height) of a picture file that is whole.
 
     Files that end as their format demands are trusted unread; others are decoded, which tells trailing bytes
@@ -135,8 +135,8 @@ def _checked_frame(depth: Path) -> tuple[RgbdFrame, tuple[int, int]]:
     except ValueError as error:
         raise _UnusableFrameError("bad pose (NaN, infinite or no rigid motion)") from error
     try:
-        size, depth_size = _picture_size(colors[0]), _picture_size(depth, _DEPTH_MODES)
-    except _READ_ERRORS as error:
+        size, depth_size = picture_size(colors[0]), picture_size(depth, _DEPTH_MODES)
+    except PICTURE_ERRORS as error:
         raise _UnusableFrameError("picture unreadable or cut off") from error
     if size != depth_size:
         raise _UnusableFrameError("colour and depth of different size")
@@ -196,7 +196,7 @@ def _read_picture(
             if converted.size != size:
                 converted = converted.resize(size, resample)
             return np.array(converted)
-    except _READ_ERRORS as error:
+    except PICTURE_ERRORS as error:
         raise ValueError(
             f"{path}: cannot be read as a picture ({error}); replace or delete the frame"
         ) from error

@@ -28,6 +28,7 @@ from ponder_data.datasets.upright import (
 from ponder_data.depth import normals_from_depth
 from ponder_data.fusion import fuse_views
 from ponder_data.scene import Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 
 # How many frames the vertical is estimated from, and how wide they are read.
 _UP_FRAMES = 24
@@ -148,6 +149,24 @@ class RgbdSequence:
             ),
         )
         return check_scene(scene)
+
+    def files(self, index: int) -> SceneFiles:
+        """Return the files of the frames of scene ``index``; its cloud is made of them."""
+        return SceneFiles(
+            views=tuple(
+                ViewFiles(
+                    name=frame.name,
+                    color=frame.color,
+                    depth=frame.depth,
+                    pose=frame.depth.with_name(f"{frame.name}.pose.txt"),
+                )
+                for frame in self._windows[index]
+            )
+        )
+
+    def splits(self, index: int) -> tuple[str, ...]:
+        """Return both splits: they have the same scenes, and only ``val`` shows the held-out frames."""
+        return ("train", "val")
 
     def _depth(self, frame: RgbdFrame, size: tuple[int, int]) -> Float[Tensor, "height width"]:
         """Return a frame's depth in metres, 0 where missing or out of range."""

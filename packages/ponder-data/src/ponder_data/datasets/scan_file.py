@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ponder_data.normals import estimate_normals
-from ponder_data.scene import Scene, check_scene
+from ponder_data.scene import NotFiniteError, Scene, check_scene
 
 SCAN_SUFFIXES = (".ply", ".npz", ".npy")
 """Endings of the files that can be read."""
@@ -160,7 +160,7 @@ def _checked_coord(path: Path, coord: np.ndarray) -> Float[Tensor, "points 3"]:
         )
     broken = int((~np.isfinite(coord)).any(axis=1).sum())
     if broken:
-        raise ValueError(
+        raise NotFiniteError(
             f"{path}: {broken} of {len(coord)} points are NaN or infinite; remove them from the file"
         )
     return torch.from_numpy(coord.astype(np.float32))

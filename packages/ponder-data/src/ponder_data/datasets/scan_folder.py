@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES, read_scan
 from ponder_data.scene import Scene
+from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT, FOLDER_SPLITS
 
 
 class ScanFolderConfig(BaseModel):
@@ -47,6 +49,15 @@ class ScanFolder:
             ValueError: when the file cannot be read.
         """
         return read_scan(self._files[index])
+
+    def files(self, index: int) -> SceneFiles:
+        """Return the file of scan ``index``."""
+        return SceneFiles(cloud=(self._files[index],))
+
+    def splits(self, index: int) -> tuple[str, ...]:
+        """Return the split that the uppermost folder of scan ``index`` names, such as ``train/``; else all."""
+        top = self._files[index].relative_to(self._path).parts[0].lower()
+        return (FOLDER_SPLITS.get(top, EVERY_SPLIT),)
 
 
 def scan_files(path: Path) -> list[Path]:

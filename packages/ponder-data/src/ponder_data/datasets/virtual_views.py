@@ -19,6 +19,8 @@ from ponder_data.datasets.scan_folder import scan_files
 from ponder_data.draws import draw_distinct
 from ponder_data.grid import grid_sample
 from ponder_data.scene import Scene, check_scene, take_points
+from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT
 from ponder_data.virtual.placement import Stand, place_cameras
 from ponder_data.virtual.surfels import scene_surfels
 from ponder_data.virtual.views import virtual_view
@@ -88,6 +90,15 @@ class VirtualScans:
         if val and len(val) < len(places):
             files = [file for file in files if (place_of(file.stem) in val) == (config.split == "val")]
         self._files = tuple(files)
+        self._divided = bool(val) and len(val) < len(places)
+
+    def files(self, index: int) -> SceneFiles:
+        """Return the file of scan ``index``."""
+        return SceneFiles(cloud=(self._files[index],))
+
+    def splits(self, index: int) -> tuple[str, ...]:
+        """Return the split of scan ``index``: this one, or all where scans are not divided."""
+        return (self.config.split if self._divided else EVERY_SPLIT,)
 
     @property
     def scene_names(self) -> tuple[str, ...]:

@@ -17,8 +17,6 @@ from ponder_data.prepared.whole_file import write_whole
 
 INDEX = "dataset.json"
 SCENES = "scenes"
-EVERY_SPLIT = "all"
-"""Split of scenes that are in every split, where the source knows none."""
 
 
 class SceneEntry(BaseModel):

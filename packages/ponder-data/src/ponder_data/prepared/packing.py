@@ -12,6 +12,7 @@ import numpy as np
 Packing = Literal["plain", "bytes", "millimetres"]
 """``bytes``: float32 ``b / 255``; ``millimetres``: float32 ``mm / 1000``; ``plain``: a smaller type, or the same."""
 
+_FLOATS: tuple[tuple[Packing, type], ...] = (("bytes", np.uint8), ("millimetres", np.uint16))
 _INTEGERS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 _DIVISOR = {"bytes": np.float32(255.0), "millimetres": np.float32(1000.0)}
 
@@ -28,7 +29,7 @@ class Packed:
 def pack(values: np.ndarray) -> Packed:
     """Return ``values`` in fewer bytes; :func:`unpack` gives them back bit for bit."""
     if values.dtype == np.float32 and values.size:
-        for packing, dtype in (("bytes", np.uint8), ("millimetres", np.uint16)):
+        for packing, dtype in _FLOATS:
             packed = _packed_float(values, packing, dtype)
             if packed is not None:
                 return packed

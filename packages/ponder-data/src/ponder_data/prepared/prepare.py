@@ -24,10 +24,11 @@ from ponder_data.prepared.index import (
     write_index,
     write_receipt,
 )
-from ponder_data.prepared.jobs import Job, Part, jobs_of
+from ponder_data.prepared.jobs import Job, jobs_of
 from ponder_data.prepared.scene_file import stored_bytes
 from ponder_data.prepared.whole_file import remove_partials
 from ponder_data.prepared.worker import Outcome, PoolWorker, prepare_scene
+from ponder_data.scenes import Scenes
 
 _ESTIMATED_SCENES = 3
 _LOCK = ".lock"
@@ -66,7 +67,7 @@ class PreparationListener:
 
 
 def prepare(
-    parts: Sequence[Part],
+    scenes: Scenes,
     cache: Path,
     *,
     root: Path,
@@ -76,10 +77,10 @@ def prepare(
     skip_broken: bool = False,
     listener: PreparationListener | None = None,
 ) -> Prepared:
-    """Read the scenes of ``parts`` and write them to ``cache``; what is there already and still valid stays.
+    """Read the ``scenes`` and write them to ``cache``; what is there already and still valid stays.
 
     Args:
-        parts: the scenes.
+        scenes: all of them, of every split.
         cache: the folder; it is made. It must not lie in ``root``.
         root: the folder that the scenes are read from.
         layout, settings: what reads them and how; other settings make other scenes.
@@ -93,23 +94,23 @@ def prepare(
             prepared).
     """
     listener = listener or PreparationListener()
-    if not any(len(part.scenes) for part in parts):
+    if len(scenes) == 0:
         raise ValueError(f"{root}: holds no scene to prepare")
     _check_place(cache, root)
     (cache / SCENES).mkdir(parents=True, exist_ok=True)
     with _locked(cache):
         remove_partials(cache)
         remove_partials(cache / SCENES)
-        jobs = jobs_of(parts, root, settings)
+        jobs = jobs_of(scenes, root, settings)
         entries = {job.key: entry for job in jobs if (entry := read_receipt(cache, job.key)) is not None}
         kept = len(entries)
         left = [job for job in jobs if job.key not in entries]
-        estimate = _estimate(parts, left, cache, kept)
+        estimate = _estimate(scenes, left, cache, kept)
         listener.estimated(estimate)
         _check_space(estimate, cache)
         faults: list[str] = []
         try:
-            for outcome in _outcomes(parts, left, cache, workers):
+            for outcome in _outcomes(scenes, left, cache, workers):
                 if outcome.entry is None:
                     faults.append(outcome.fault)
                 else:
@@ -118,8 +119,8 @@ def prepare(
                 listener.advanced(len(entries) + len(faults), len(jobs))
             _check_faults(faults, len(jobs), cache, skip_broken)
             index = CacheIndex(
-                dataset=parts[0].scenes.name,
-                class_names=parts[0].scenes.class_names,
+                dataset=scenes.name,
+                class_names=scenes.class_names,
                 layout=layout,
                 settings=settings,
                 scenes=tuple(entries[job.key] for job in jobs if job.key in entries),
@@ -154,13 +155,13 @@ def _locked(cache: Path) -> Iterator[None]:
         yield
 
 
-def _estimate(parts: Sequence[Part], left: Sequence[Job], cache: Path, kept: int) -> Estimate:
+def _estimate(scenes: Scenes, left: Sequence[Job], cache: Path, kept: int) -> Estimate:
     """Estimate the space from up to three readable scenes, spread over those that are left."""
     places = sorted({round(part * (len(left) - 1) / 2) for part in range(_ESTIMATED_SCENES)}) if left else []
     sizes = []
     for place in places:
         try:
-            sizes.append(stored_bytes(parts[left[place].part].scenes[left[place].index]))
+            sizes.append(stored_bytes(scenes[left[place].index]))
         except ValueError:
             continue  # reported when its turn comes
     mean = sum(sizes) / len(sizes) if sizes else 0.0
@@ -178,18 +179,18 @@ def _check_space(estimate: Estimate, cache: Path) -> None:
         )
 
 
-def _outcomes(parts: Sequence[Part], jobs: Sequence[Job], cache: Path, workers: int) -> Iterator[Outcome]:
+def _outcomes(scenes: Scenes, jobs: Sequence[Job], cache: Path, workers: int) -> Iterator[Outcome]:
     """Prepare the scenes and yield what came of each, in the order in which they are done."""
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
-            yield prepare_scene(parts, job, cache)
+            yield prepare_scene(scenes, job, cache)
         return
     # New processes rather than copies of this one, whose threads (of PyTorch) a copy would wait for.
     pool = ProcessPoolExecutor(
         max_workers=min(workers, len(jobs)),
         mp_context=get_context("spawn"),
         initializer=PoolWorker.start,
-        initargs=(tuple(parts), cache),
+        initargs=(scenes, cache),
     )
     try:
         for future in as_completed([pool.submit(PoolWorker.run, job) for job in jobs]):

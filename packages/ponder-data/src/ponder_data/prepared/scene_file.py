@@ -25,7 +25,7 @@ def write_scene(file: BinaryIO, scene: Scene) -> None:
     """Write ``scene`` to an open file."""
     header, arrays = _encoded(scene)
     text = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
-    np.savez(file, **{_HEADER: text}, **arrays)
+    np.savez(file, **{_HEADER: text}, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def stored_bytes(scene: Scene) -> int:

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +10,11 @@ from typing import ClassVar
 import torch
 
 from ponder_data.prepared.index import SCENES, SceneEntry, scene_path
-from ponder_data.prepared.jobs import Job, Part
+from ponder_data.prepared.jobs import Job
 from ponder_data.prepared.scene_file import write_scene
 from ponder_data.prepared.whole_file import sha256_of, write_whole
+from ponder_data.scene_splits import splits_of
+from ponder_data.scenes import Scenes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,22 +26,21 @@ class Outcome:
     fault: str = ""
 
 
-def prepare_scene(parts: Sequence[Part], job: Job, cache: Path) -> Outcome:
+def prepare_scene(scenes: Scenes, job: Job, cache: Path) -> Outcome:
     """Read a scene and write its file.
 
     Raises:
         OSError: when the file cannot be written; then nothing of it is there.
     """
-    part = parts[job.part]
     try:
-        scene = part.scenes[job.index]
+        scene = scenes[job.index]
     except ValueError as error:
         return Outcome(job=job, fault=" ".join(str(error).split()))
     path = scene_path(cache, job.key)
     write_whole(path, lambda file: write_scene(file, scene))
     entry = SceneEntry(
         name=scene.name,
-        splits=part.splits,
+        splits=splits_of(scenes, job.index),
         file=f"{SCENES}/{path.name}",
         sha256=sha256_of(path),
         bytes=path.stat().st_size,
@@ -51,22 +51,22 @@ def prepare_scene(parts: Sequence[Part], job: Job, cache: Path) -> Outcome:
 
 
 class PoolWorker:
-    """A process of the pool: it gets the parts once, at its start."""
+    """A process of the pool: it gets the dataset once, at its start."""
 
-    parts: ClassVar[Sequence[Part]] = ()
-    cache: ClassVar[Path] = Path()
+    scenes: ClassVar[Scenes]
+    cache: ClassVar[Path]
 
     @classmethod
-    def start(cls, parts: Sequence[Part], cache: Path) -> None:
+    def start(cls, scenes: Scenes, cache: Path) -> None:
         """Keep what the jobs need. The processes share the cores, so each computes on one."""
         torch.set_num_threads(1)
-        cls.parts, cls.cache = parts, cache
+        cls.scenes, cls.cache = scenes, cache
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
     @classmethod
     def run(cls, job: Job) -> Outcome:
         """Prepare one scene."""
-        return prepare_scene(cls.parts, job, cls.cache)
+        return prepare_scene(cls.scenes, job, cls.cache)
 
 
 def _end_with_parent() -> None:
