@@ -51,3 +51,7 @@ class Finding:
     file: Path
     message: str
     scene: str = ""
+
+    def shown_file(self, root: Path) -> str:
+        """Return the file relative to ``root`` where it lies in it, as text."""
+        return self.file.relative_to(root).as_posix() if self.file.is_relative_to(root) else str(self.file)

@@ -64,6 +64,7 @@ class CloudPictures:
         layers: the colourings, drawn side by side.
         legend: names and colours of the classes that occur.
         note: a sentence about the cloud, or nothing.
+        raised: how many of the last points make up lines, which are drawn over the others.
     """
 
     name: str
@@ -71,6 +72,7 @@ class CloudPictures:
     layers: tuple[CloudLayer, ...]
     legend: tuple[tuple[str, tuple[float, float, float]], ...] = ()
     note: str = ""
+    raised: int = 0
 
 
 def segmented_cloud(

@@ -1,0 +1,1 @@
+"""What ``ponder data`` does: the sources, pictures of a folder, its examination, and its preparation."""
