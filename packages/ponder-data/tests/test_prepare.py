@@ -1,5 +1,6 @@
 """Preparing a cache, and everything that can stop it."""
 
+import resource
 import shutil
 import signal
 import subprocess

@@ -6,6 +6,7 @@ import pytest
 import torch
 import trimesh
 from ponder_data import Scene, read_scan, write_points_ply
+from ponder_data.labels import NYU40, SCANNET20
 
 COORD = np.random.default_rng(0).random((40, 3)).astype(np.float32)
 BYTES = np.random.default_rng(1).integers(0, 256, (40, 3)).astype(np.uint8)
@@ -101,6 +102,74 @@ def test_npy_tables(tmp_path: Path, columns: int) -> None:
     assert_holds_the_cloud(read_scan(path))
 
 
+def test_scans_with_y_up_are_turned(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scan.npz", coord=COORD, color=BYTES, normal=NORMAL)
+    scene = read_scan(tmp_path / "scan.npz", up="y")
+    np.testing.assert_array_equal(scene.coord.numpy(), COORD[:, [0, 2, 1]] * np.array([1, -1, 1]))
+    np.testing.assert_allclose(scene.normal.numpy(), np.tile([0, -0.8, 0.6], (40, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_ply_with_labels_that_are_ids_of_a_set(tmp_path: Path, as_text: bool) -> None:
+    rows: Any = np.zeros(
+        40,
+        dtype=[(n, "<f4") for n in "xyz"]
+        + [(n, "u1") for n in ("red", "green", "blue")]
+        + [("label", "<u2"), ("instance", "<i4"), ("scalar_Intensity", "<f4")],
+    )
+    for column, axis in enumerate("xyz"):
+        rows[axis] = COORD[:, column]
+    for column, name in enumerate(("red", "green", "blue")):
+        rows[name] = BYTES[:, column]
+    rows["label"], rows["instance"], rows["scalar_Intensity"] = np.arange(40), np.arange(40) // 3, 0.25
+    kinds = {"<f4": "float", "|u1": "uchar", "<u2": "ushort", "<i4": "int"}
+    header = ["ply", f"format {'ascii' if as_text else 'binary_little_endian'} 1.0", "element vertex 40"]
+    header += [f"property {kinds[rows.dtype[name].str]} {name}" for name in rows.dtype.names]
+    text = "\n".join([*header, "end_header", ""]).encode()
+    body = (
+        "".join(" ".join(map(str, row)) + "\n" for row in rows.tolist()).encode()
+        if as_text
+        else rows.tobytes()
+    )
+    (tmp_path / "scan.ply").write_bytes(text + body)
+    scene = read_scan(tmp_path / "scan.ply", SCANNET20)
+    assert_holds_the_cloud(scene)
+    assert scene.class_names == SCANNET20.names
+    assert scene.semantic is not None
+    assert scene.semantic.tolist() == SCANNET20.from_raw(torch.arange(40)).tolist()
+    assert scene.instance is not None
+    assert scene.instance.tolist() == (np.arange(40) // 3).tolist()
+    assert scene.intensity is not None
+    assert (scene.intensity == 0.25).all()
+
+
+def test_npz_may_name_its_classes_or_hold_nyu40(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "scan.npz", coord=COORD, color=BYTES, semantic=np.arange(40) % 2, class_names=["a", "b"]
+    )
+    assert read_scan(tmp_path / "scan.npz").class_names == ("a", "b")
+    np.savez(tmp_path / "raw.npz", coord=COORD, color=BYTES, nyu40=np.arange(40) % 3)
+    raw = read_scan(tmp_path / "raw.npz")
+    assert raw.class_names == NYU40.names
+    assert raw.semantic is not None
+    assert raw.semantic[:3].tolist() == [-1, 0, 1]
+
+
+@pytest.mark.parametrize(("highest", "full"), [(0.7, 1), (200, 255), (3000, 4095), (60_000, 65_535)])
+def test_intensity_is_scaled_by_its_range(tmp_path: Path, highest: float, full: float) -> None:
+    np.savez(tmp_path / "scan.npz", coord=COORD, intensity=np.linspace(0, highest, 40))
+    with pytest.warns(UserWarning, match="shaded by their intensity"):
+        scene = read_scan(tmp_path / "scan.npz")
+    assert float(scene.color.max()) == pytest.approx(highest / full)
+
+
+def test_scans_far_from_the_origin_are_moved_there(tmp_path: Path) -> None:
+    far = COORD.astype(np.float64) + np.array([500_000.25, 5_000_000, 300])
+    np.savez(tmp_path / "scan.npz", coord=far, color=BYTES)
+    moved = read_scan(tmp_path / "scan.npz").coord.double().numpy() - far
+    np.testing.assert_allclose(moved, np.round(moved[:1]).repeat(40, axis=0), atol=1e-6)
+
+
 def test_a_cloud_without_colours_is_grey_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "scan.npy"
     np.save(path, COORD)
@@ -151,6 +220,14 @@ def broken_npz(folder: Path, **arrays: Any) -> Path:
             {"coord": COORD, "color": BYTES, "semantic": COORD[:, 0]},
             "semantic holds numbers that are not whole",
         ),
+        (
+            {"coord": COORD, "color": BYTES, "semantic": np.arange(40), "class_names": ["a", "b"]},
+            "a label is 39, but class_names names 2 classes, 0 to 1",
+        ),
+        (
+            {"coord": COORD, "color": BYTES, "intensity": np.arange(40) - 1},
+            "intensity runs from -1 to 38; expected 0 to 1",
+        ),
         ({"position": COORD}, r"holds \['position'\] but none of \['coord', 'xyz', 'points'\]"),
     ],
 )
@@ -165,8 +242,8 @@ def test_bad_arrays_are_refused_in_one_line(tmp_path: Path, arrays: dict[str, An
 def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"absent\.ply: no such file"):
         read_scan(tmp_path / "absent.ply")
-    with pytest.raises(ValueError, match=r"scan\.las: scans are read from \.ply, \.npz, \.npy"):
-        read_scan(tmp_path / "scan.las")
+    with pytest.raises(ValueError, match=r"scan\.e57: scans are read from \.ply, \.npz, \.npy"):
+        read_scan(tmp_path / "scan.e57")
     np.save(tmp_path / "wide.npy", np.zeros((5, 4)))
     with pytest.raises(ValueError, match=r"its shape is \(5, 4\)"):
         read_scan(tmp_path / "wide.npy")

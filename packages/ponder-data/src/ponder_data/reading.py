@@ -21,14 +21,16 @@ class ReadingOptions:
         frames_per_scene: cut sequences of frames into scenes of at most so many.
         image_width: of the pictures, in pixels; heights follow.
         virtual_views: for scans without pictures: so many from virtual cameras, and an eighth of that held out.
+        label_set: of scans whose labels are raw ids of a known set, e.g. ``nyu40``.
     """
 
     frame_stride: int | None = None
     frames_per_scene: int | None = None
     image_width: int | None = None
     virtual_views: int | None = None
+    label_set: str | None = None
 
-    def for_config(self) -> dict[str, int]:
+    def for_config(self) -> dict[str, int | str]:
         """Return what is changed, by the names that the readers' configurations use."""
         given = {
             field.name: getattr(self, field.name) for field in fields(self) if field.name != "virtual_views"
@@ -76,14 +78,17 @@ def _changed(scenes: Scenes, options: ReadingOptions) -> Scenes:
     changes = {
         name: value for name, value in options.for_config().items() if name in type(config).model_fields
     }
-    changed = config.model_copy(update=changes)
+    changed = type(config).model_validate({**config.model_dump(), **changes})
     return scenes if changed == config else type(scenes)(changed)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def _virtual(scans: ScanFolder, options: ReadingOptions) -> Scenes:
     """Return the same scans with views of virtual cameras, both splits together."""
     views = options.virtual_views or 0
-    common = {"path": scans.config.path, "views": views, "held_out_views": -(-views // 8)}
+    common: dict[str, object] = scans.config.model_dump(exclude={"kind"})
+    common |= {"views": views, "held_out_views": -(-views // 8)}
+    if options.label_set is not None:
+        common["label_set"] = options.label_set
     if options.image_width is not None:
         width = options.image_width
         common |= {"image_width": width, "image_height": max(8, round(0.75 * width))}

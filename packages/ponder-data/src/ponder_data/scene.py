@@ -83,6 +83,10 @@ class NotFiniteError(ValueError):
     """Numbers are NaN or infinite."""
 
 
+class ClassIdError(ValueError):
+    """Labels name classes that there are not."""
+
+
 _POINT_FIELDS = (
     "coord",
     "color",

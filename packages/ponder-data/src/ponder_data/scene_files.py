@@ -45,11 +45,11 @@ class SceneFiles:
 class FiledScenes(Protocol):
     """Scenes that know the files they are read from, without reading them."""
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the files of scene ``index``."""
         ...
 
 
 def files_of(scenes: object, index: int) -> SceneFiles:
     """Return the files of a scene, none where its dataset does not tell."""
-    return scenes.files(index) if isinstance(scenes, FiledScenes) else SceneFiles()
+    return scenes.scene_files(index) if isinstance(scenes, FiledScenes) else SceneFiles()

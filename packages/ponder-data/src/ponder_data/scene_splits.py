@@ -13,11 +13,11 @@ FOLDER_SPLITS = {"train": "train", "training": "train", "val": "val", "validatio
 class SplitScenes(Protocol):
     """Scenes that know their splits, without being read."""
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the names of the splits of scene ``index``."""
         ...
 
 
 def splits_of(scenes: object, index: int) -> tuple[str, ...]:
     """Return the splits of a scene, ``EVERY_SPLIT`` where its dataset knows none."""
-    return scenes.splits(index) if isinstance(scenes, SplitScenes) else (EVERY_SPLIT,)
+    return scenes.scene_splits(index) if isinstance(scenes, SplitScenes) else (EVERY_SPLIT,)

@@ -20,7 +20,7 @@ from ponder_data.checks.whole_files import check_whole_files
 from ponder_data.datasets.prepared_scenes import PreparedScenes
 from ponder_data.layouts import detect_layout
 from ponder_data.reading import ReadingOptions, open_folder
-from ponder_data.scene import NotFiniteError, Scene
+from ponder_data.scene import ClassIdError, NotFiniteError, Scene
 from ponder_data.scene_files import SceneFiles, files_of
 from ponder_data.scene_splits import splits_of
 from ponder_data.scenes import Scenes
@@ -137,15 +137,15 @@ def _complaint(said: ValueError | str, root: Path, files: SceneFiles, found: lis
     """Return what a reader complained of, unless a check has found the cause in the very file or folder it names."""
     text = " ".join(str(said).split())
     named = Path(text.split(": ")[0])
-    file = named if named.exists() else cloud_file(files)
-    file = root if file == UNKNOWN else file
-    if any(known.file == file or (file.is_dir() and known.file.is_relative_to(file)) for known in found):
+    blamed = (named,) if named.exists() else files.every() or (root,)
+    if any(known.file == file or known.file.is_relative_to(file) for known in found for file in blamed):
         return []
     check: CheckName = "reader"
     if isinstance(said, ValueError):
-        check = "not_finite" if isinstance(said, NotFiniteError) else "unreadable"
+        kinds: dict[type, CheckName] = {NotFiniteError: "not_finite", ClassIdError: "class_ids"}
+        check = kinds.get(type(said), "unreadable")
     severity: Severity = "error" if isinstance(said, ValueError) else "warning"
-    return [Finding(check=check, severity=severity, file=file, message=text.removeprefix(f"{named}: "))]
+    return [Finding(check=check, severity=severity, file=blamed[0], message=text.removeprefix(f"{named}: "))]
 
 
 def _spread(count: int, most: int | None) -> list[int]:

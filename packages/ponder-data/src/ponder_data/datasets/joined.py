@@ -55,11 +55,11 @@ class JoinedScenes:
         """The joined datasets."""
         return self._parts
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the files of scene ``index``."""
         return files_of(*self._located(index))
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the splits of scene ``index``."""
         return splits_of(*self._located(index))
 

@@ -83,7 +83,7 @@ class LidarsegFolder:
         )
         return check_scene(scene)
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the files of sweep ``index``."""
         return SceneFiles(cloud=(self._files[index],), labels=_label_path(self._files[index]))
 

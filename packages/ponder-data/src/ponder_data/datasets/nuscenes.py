@@ -113,7 +113,7 @@ class NuScenes:
             )
         )
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the files of keyframe ``index``; its poses are in the tables."""
         record = self.records[index]
         tables = self.path / self.config.version
@@ -128,7 +128,7 @@ class NuScenes:
             ),
         )
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the official splits of keyframe ``index``, or those of ``splits.json``."""
         return splits_of_scene(self.path, self.config.version, self.records[index].scene)
 

@@ -76,11 +76,11 @@ class PreparedScenes:
         scene = read_scene(self.path / self._entry(index).file)
         return replace(scene, held_out_views=()) if self.config.split == "train" else scene
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the file of scene ``index``."""
         return SceneFiles(cloud=(self.path / self._entry(index).file,))
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the splits of scene ``index``."""
         return self._entry(index).splits
 

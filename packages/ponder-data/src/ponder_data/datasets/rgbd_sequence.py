@@ -150,7 +150,7 @@ class RgbdSequence:
         )
         return check_scene(scene)
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the files of the frames of scene ``index``; its cloud is made of them."""
         return SceneFiles(
             views=tuple(
@@ -164,7 +164,7 @@ class RgbdSequence:
             )
         )
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return both splits: they have the same scenes, and only ``val`` shows the held-out frames."""
         return ("train", "val")
 

@@ -1,12 +1,15 @@
 """Scenes from a folder of scans: one file, one scene, without views."""
 
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES, read_scan
-from ponder_data.scene import Scene
+from ponder_data.datasets.scan_labels import LabelSetName, folder_class_names, named_label_set
+from ponder_data.scene import ClassIdError, Scene
 from ponder_data.scene_files import SceneFiles
 from ponder_data.scene_splits import EVERY_SPLIT, FOLDER_SPLITS
 
@@ -18,45 +21,92 @@ class ScanFolderConfig(BaseModel):
 
     kind: Literal["scan_folder"] = "scan_folder"
     path: Path | None = Field(default=None, description="the folder; subfolders are searched too")
+    label_set: LabelSetName | None = Field(
+        default=None,
+        description="the labels in the files are raw ids of this set, e.g. nyu40; None: as the files say",
+    )
+    up: Literal["y", "z"] | None = Field(
+        default=None,
+        description="the axis of the files that points up; None: y for glTF (.glb, .gltf), z for others",
+    )
 
 
 class ScanFolder:
     """The scans of a folder and its subfolders by name, as the files hold them: whole, and without views.
 
-    For views of virtual cameras see `VirtualScans`.
+    Labels are classes of ``config.label_set``, or else of what the files themselves name (LAS: ASPRS; NPZ: its
+    ``class_names``); names of plain numbers stand in a file ``classes.txt`` of the folder, one a line. All scans of a
+    folder have the same classes. For views of virtual cameras see `VirtualScans`.
 
     Raises:
         ValueError: when ``config.path`` is missing or holds no scan.
     """
 
     name = "scans"
-    class_names: tuple[str, ...] = ()
 
     def __init__(self, config: ScanFolderConfig) -> None:
         if config.path is None:
             raise ValueError("ScanFolderConfig.path is not set; give the folder of scans")
         self.config = config
-        self._path = config.path
-        self._files = tuple(scan_files(config.path))
+        self.path = config.path
+        self.files = tuple(scan_files(config.path))
+        self._label_set = named_label_set(config.label_set)
+
+    @property
+    def scene_names(self) -> tuple[str, ...]:
+        """Names of the scenes in order; nothing is read for them."""
+        return tuple(self.scene_name(file) for file in self.files)
+
+    def scene_name(self, file: Path) -> str:
+        """Return the name of the scene in a file: its place in the folder."""
+        return file.relative_to(self.path).with_suffix("").as_posix()
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes; where only the scans know them, the first scan is read for it."""
+        if self._label_set is not None:
+            return self._label_set.names
+        return folder_class_names(self.path) or read_scan(self.files[0]).class_names
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> Scene:
         """Read scan ``index``.
 
         Raises:
-            ValueError: when the file cannot be read.
+            ValueError: when the file cannot be read, or its labels are not those of the folder's classes.
         """
-        return read_scan(self._files[index])
+        return self.read(self.files[index])
 
-    def files(self, index: int) -> SceneFiles:
+    def read(self, file: Path) -> Scene:
+        """Read a scan of the folder.
+
+        Raises:
+            ValueError: when the file cannot be read, or its labels are not those of the folder's classes.
+        """
+        scan = read_scan(file, self._label_set, self.config.up)
+        names = self.class_names
+        if scan.semantic is not None and scan.class_names not in ((), names):
+            raise ValueError(
+                f"{file}: is labelled with {_few(scan.class_names)}, but the scans of {self.path} with {_few(names)}; "
+                "set label_set, or put scans of different classes into different folders"
+            )
+        highest = -1 if scan.semantic is None else int(scan.semantic.max())
+        if names and highest >= len(names):
+            raise ClassIdError(
+                f"{file}: a label is {highest}, but {self.path} has {len(names)} classes, {_few(names)}; "
+                "set label_set if the labels are raw ids of a known set"
+            )
+        return replace(scan, name=self.scene_name(file), dataset=self.name, class_names=names)
+
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the file of scan ``index``."""
-        return SceneFiles(cloud=(self._files[index],))
+        return SceneFiles(cloud=(self.files[index],))
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the split that the uppermost folder of scan ``index`` names, such as ``train/``; else all."""
-        top = self._files[index].relative_to(self._path).parts[0].lower()
+        top = self.files[index].relative_to(self.path).parts[0].lower()
         return (FOLDER_SPLITS.get(top, EVERY_SPLIT),)
 
 
@@ -72,3 +122,8 @@ def scan_files(path: Path) -> list[Path]:
     if not files:
         raise ValueError(f"{path}: holds no scan; scans are files that end in {', '.join(SCAN_SUFFIXES)}")
     return files
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """Return the names, shortened where there are many."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "no names"

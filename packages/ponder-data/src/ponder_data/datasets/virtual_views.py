@@ -7,6 +7,7 @@ view says so: its ``source`` is "virtual".
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ponder_data.datasets.scan_file import read_scan
-from ponder_data.datasets.scan_folder import scan_files
+from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
+from ponder_data.datasets.scan_labels import LabelSetName
 from ponder_data.draws import draw_distinct
 from ponder_data.grid import grid_sample
 from ponder_data.scene import Scene, check_scene, take_points
@@ -36,6 +37,14 @@ class VirtualScansConfig(BaseModel):
 
     kind: Literal["scans"] = "scans"
     path: Path | None = Field(default=None, description="the folder; subfolders are searched too")
+    label_set: LabelSetName | None = Field(
+        default=None,
+        description="the labels in the files are raw ids of this set, e.g. nyu40; None: as the files say",
+    )
+    up: Literal["y", "z"] | None = Field(
+        default=None,
+        description="the axis of the files that points up; None: y for glTF (.glb, .gltf), z for others",
+    )
     split: Literal["train", "val"] = Field(
         default="train", description="val scans are others, and also show the held-out views"
     )
@@ -68,6 +77,8 @@ class VirtualScansConfig(BaseModel):
 class VirtualScans:
     """Scans with virtual pictures, made when asked for: the same every time.
 
+    Scans with labels and instances carry these to their pictures; see `ScanFolder` for what the labels mean.
+
     Both kinds of views are made of the cloud itself, so held-out views are new poses, not new measurements; what is
     really unseen are the scans of the other split. Scans whose names say that they show one room (ScanNet's
     ``sceneNNNN_NN``) are never divided between the splits.
@@ -77,14 +88,13 @@ class VirtualScans:
     """
 
     name = "scans"
-    class_names: tuple[str, ...] = ()
 
     def __init__(self, config: VirtualScansConfig) -> None:
         if config.path is None:
             raise ValueError("VirtualScansConfig.path is not set; give the folder of scans")
         self.config = config
-        self._path = config.path
-        files = scan_files(config.path)
+        self._scans = ScanFolder(ScanFolderConfig(path=config.path, label_set=config.label_set, up=config.up))
+        files = self._scans.files
         places = sorted({place_of(file.stem) for file in files})
         val = set(places[config.val_every // 2 :: config.val_every]) if config.val_every else set()
         if val and len(val) < len(places):
@@ -92,18 +102,23 @@ class VirtualScans:
         self._files = tuple(files)
         self._divided = bool(val) and len(val) < len(places)
 
-    def files(self, index: int) -> SceneFiles:
+    def scene_files(self, index: int) -> SceneFiles:
         """Return the file of scan ``index``."""
         return SceneFiles(cloud=(self._files[index],))
 
-    def splits(self, index: int) -> tuple[str, ...]:
+    def scene_splits(self, index: int) -> tuple[str, ...]:
         """Return the split of scan ``index``: this one, or all where scans are not divided."""
         return (self.config.split if self._divided else EVERY_SPLIT,)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes; where only the scans know them, the first scan is read for it."""
+        return self._scans.class_names
+
+    @property
     def scene_names(self) -> tuple[str, ...]:
         """Names of the scenes in order; nothing is read for them."""
-        return tuple(file.relative_to(self._path).with_suffix("").as_posix() for file in self._files)
+        return tuple(self._scans.scene_name(file) for file in self._files)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -114,10 +129,8 @@ class VirtualScans:
         Raises:
             ValueError: when the file cannot be read, or no camera sees enough of the scan.
         """
-        file = self._files[index]
-        scan = self._thinned(read_scan(file))
-        name = self.scene_names[index]
-        config = self.config
+        scan = self._thinned(self._scans.read(self._files[index]))
+        name, config = scan.name, self.config
         surfels = scene_surfels(scan, config.largest_disc)
         # Every scan has a seed of its own, whatever stands beside it in the folder.
         rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
@@ -134,18 +147,10 @@ class VirtualScans:
         ]
         held_out = _spread(len(views), config.held_out_views)
         return check_scene(
-            Scene(
-                name=name,
-                dataset=self.name,
-                coord=scan.coord,
-                color=scan.color,
-                normal=scan.normal,
-                semantic=scan.semantic,
-                instance=scan.instance,
-                boxes=scan.boxes,
+            replace(
+                scan,
                 views=tuple(view for number, view in enumerate(views) if number not in held_out),
                 held_out_views=tuple(views[number] for number in held_out if config.split == "val"),
-                class_names=scan.class_names,
             )
         )
 

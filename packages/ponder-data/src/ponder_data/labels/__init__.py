@@ -1,5 +1,6 @@
 """Label sets as data: names, colours, the ids of the files, and which classes of two sets mean the same."""
 
+from ponder_data.labels.asprs import ASPRS
 from ponder_data.labels.label_set import Color, LabelSet
 from ponder_data.labels.nuscenes_categories import NUSCENES_CATEGORIES
 from ponder_data.labels.nuscenes_detection import NUSCENES_DETECTION
@@ -13,6 +14,7 @@ from ponder_data.labels.structured3d import STRUCTURED3D
 from ponder_data.labels.synonyms import SYNONYMS, map_classes, same_meaning
 
 __all__ = [
+    "ASPRS",
     "NUSCENES_CATEGORIES",
     "NUSCENES_DETECTION",
     "NUSCENES_LIDARSEG",
