@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ponder_cli.commands.compare import compare
+from ponder_cli.commands.data import data
 from ponder_cli.commands.doctor import doctor
 from ponder_cli.commands.encode import encode
 from ponder_cli.commands.evaluate import evaluate
@@ -44,6 +45,7 @@ app.command()(encode)
 app.command("import")(import_weights)
 app.command()(compare)
 app.add_typer(recipes, name="recipes")
+app.add_typer(data, name="data")
 app.command()(doctor)
 
 

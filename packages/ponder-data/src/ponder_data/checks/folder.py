@@ -62,13 +62,18 @@ class CheckReport:
 
 
 def check_folder(
-    path: Path, *, most_scenes: int | None = None, advanced: Callable[[int, int], None] | None = None
+    path: Path,
+    *,
+    most_scenes: int | None = None,
+    label_set: str | None = None,
+    advanced: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Examine a folder of any known layout.
 
     Args:
         path: the folder.
         most_scenes: read at most so many scenes, evenly spread; None: all. Files are always looked at, all of them.
+        label_set: of which the labels of scans are raw ids, such as nyu40; None: as the files say.
         advanced: is called after each scene with the number of those done and of all to do.
 
     Raises:
@@ -79,7 +84,7 @@ def check_folder(
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            scenes = open_folder(path, READING).scenes
+            scenes = open_folder(path, replace(READING, label_set=label_set)).scenes
         except ValueError as error:
             found += _complaint(error, path, SceneFiles(), found)
             return _report(path, layout.title, 0, 0, found)

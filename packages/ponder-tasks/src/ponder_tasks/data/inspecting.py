@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ponder_data import Scene
@@ -35,10 +35,15 @@ class Inspection:
 
 
 def inspect_folder(
-    path: Path, *, most_scenes: int = 20, advanced: Callable[[int, int], None] | None = None
+    path: Path,
+    *,
+    most_scenes: int = 20,
+    label_set: str | None = None,
+    advanced: Callable[[int, int], None] | None = None,
 ) -> Inspection:
     """Read up to ``most_scenes`` scenes of a folder, evenly spread, and keep three of them for pictures.
 
+    ``label_set`` names the set of which the labels of scans are raw ids, such as nyu40.
     ``advanced`` is called after each scene with the number of those done and of all to do.
 
     Raises:
@@ -46,7 +51,7 @@ def inspect_folder(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # 'ponder data check' is for these
-        folder = open_folder(path, READING)
+        folder = open_folder(path, replace(READING, label_set=label_set))
         scenes = folder.scenes
         chosen = spread(len(scenes), most_scenes)
         pictured = set(spread(len(chosen), SHOWN_SCENES))

@@ -18,6 +18,7 @@ class PrepareOptions:
         frames_per_scene: cut sequences of frames into scenes of at most so many.
         image_width: of the pictures, in pixels; None: as the reader gives them.
         virtual_views: for scans without pictures: so many from virtual cameras; 0: none.
+        label_set: of scans whose labels are raw ids of a known set.
         workers: processes side by side.
         skip_broken: leave scenes that cannot be read out.
     """
@@ -26,6 +27,7 @@ class PrepareOptions:
     frames_per_scene: int = 24
     image_width: int | None = None
     virtual_views: int = 12
+    label_set: str | None = None
     workers: int = 1
     skip_broken: bool = False
 
@@ -43,6 +45,7 @@ def prepare_folder(
         frames_per_scene=options.frames_per_scene,
         image_width=options.image_width,
         virtual_views=options.virtual_views,
+        label_set=options.label_set,
     )
     folder = open_folder(path, reading)
     return prepare(
