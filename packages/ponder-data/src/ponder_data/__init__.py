@@ -5,10 +5,13 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.checks.finding import Finding
+from ponder_data.checks.folder import CheckReport, check_folder
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
+from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
@@ -42,6 +45,8 @@ from ponder_data.nuscenes.classes import (
     NUSCENES_DETECTION_CLASSES,
     NUSCENES_PALETTE,
 )
+from ponder_data.prepared.index import is_cache
+from ponder_data.prepared.prepare import Estimate, PreparationListener, Prepared, prepare
 from ponder_data.rays import (
     Rays,
     concatenate_rays,
@@ -50,8 +55,11 @@ from ponder_data.rays import (
     view_rays,
     with_scene_index,
 )
+from ponder_data.reading import Folder, ReadingOptions, open_folder
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
+from ponder_data.scene_files import FiledScenes, SceneFiles, ViewFiles
+from ponder_data.scene_splits import SplitScenes
 from ponder_data.scenes import CachedScenes, Scenes
 from ponder_data.transforms import (
     AugmentationConfig,
@@ -81,11 +89,16 @@ __all__ = [
     "Batch",
     "Boxes",
     "CachedScenes",
+    "CheckReport",
     "Cloud",
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",
     "ElasticConfig",
+    "Estimate",
+    "FiledScenes",
+    "Finding",
+    "Folder",
     "GridSample",
     "JitterConfig",
     "JoinedScenes",
@@ -96,8 +109,13 @@ __all__ = [
     "MixConfig",
     "NuScenes",
     "NuScenesConfig",
+    "PreparationListener",
+    "Prepared",
+    "PreparedScenes",
+    "PreparedScenesConfig",
     "Projection",
     "Rays",
+    "ReadingOptions",
     "RgbdSequence",
     "RgbdSequenceConfig",
     "Sample",
@@ -105,20 +123,24 @@ __all__ = [
     "ScanFolder",
     "ScanFolderConfig",
     "Scene",
+    "SceneFiles",
     "Scenes",
     "SphereCropConfig",
+    "SplitScenes",
     "Surfels",
     "SyntheticRooms",
     "SyntheticRoomsConfig",
     "SyntheticStreets",
     "SyntheticStreetsConfig",
     "View",
+    "ViewFiles",
     "ViewSource",
     "VirtualScans",
     "VirtualScansConfig",
     "augment",
     "back_project",
     "camera_points",
+    "check_folder",
     "check_scene",
     "collate",
     "concatenate_rays",
@@ -130,12 +152,15 @@ __all__ = [
     "fuse_views",
     "grid_fragments",
     "grid_sample",
+    "is_cache",
     "mask_points",
     "normals_from_depth",
     "open_dataset",
+    "open_folder",
     "pixel_index_rays",
     "place_cameras",
     "point_features",
+    "prepare",
     "prepare_sample",
     "project",
     "project_to_view",

@@ -7,7 +7,14 @@ every run folder, so that the run can be repeated.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ponder_data import RgbdSequenceConfig, SampleConfig, SyntheticRoomsConfig, VirtualScansConfig
+from ponder_data import (
+    PreparedScenesConfig,
+    RgbdSequenceConfig,
+    SampleConfig,
+    SyntheticRoomsConfig,
+    VirtualScansConfig,
+    is_cache,
+)
 from ponder_encoders import SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -16,7 +23,8 @@ from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 SceneConfig = Annotated[
-    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
+    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | PreparedScenesConfig,
+    Field(discriminator="kind"),
 ]
 """Where scenes come from."""
 
@@ -120,9 +128,15 @@ Recipe = Annotated[TrainingRecipe | ImportRecipe, Field(discriminator="task")]
 def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     """Return ``config`` reading from the folder ``path``.
 
+    Where that is a prepared cache, its scenes of the same split take the place of the recipe's, whatever those are.
+
     Raises:
-        ValueError: when the scenes are generated and read from nowhere.
+        ValueError: when the scenes are generated and read from nowhere, or ``path`` is no cache but one is asked for.
     """
+    if is_cache(path):
+        return PreparedScenesConfig(path=path, split=config.split)
+    if isinstance(config, PreparedScenesConfig):
+        raise ValueError(f"--data {path}: is no prepared cache; make one with 'ponder data prepare'")
     if isinstance(config, SyntheticRoomsConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     return config.model_copy(update={"path": path})

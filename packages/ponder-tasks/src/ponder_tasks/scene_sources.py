@@ -2,6 +2,8 @@
 
 from ponder_data import (
     CachedScenes,
+    PreparedScenes,
+    PreparedScenesConfig,
     RgbdSequence,
     RgbdSequenceConfig,
     Scenes,
@@ -29,6 +31,8 @@ def open_scenes(config: SceneConfig) -> Scenes:
 def _opened(config: SceneConfig) -> Scenes:
     if isinstance(config, SyntheticRoomsConfig):
         return SyntheticRooms(config)
+    if isinstance(config, PreparedScenesConfig):
+        return PreparedScenes(config)
     if isinstance(config, RgbdSequenceConfig):
         if config.path is None:
             raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")

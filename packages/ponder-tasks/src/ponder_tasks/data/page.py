@@ -55,9 +55,7 @@ def render_inspection(inspection: Inspection, picture_side: int) -> str:
     """Return the page, with frames of at most ``picture_side`` pixels."""
     folder, summary = inspection.folder, inspection.summary
     title = f"Data: {folder.path.resolve().name}"
-    notes = [f"{len(inspection.faults)} scene(s) cannot be read, the first: {inspection.faults[0]}"] * bool(
-        inspection.faults
-    )
+    notes = [f"{len(inspection.faults)} scene(s) cannot be read: {fault}" for fault in inspection.faults[:1]]
     if "virtual" in summary.sources:
         notes.append("Its views are no photographs: virtual cameras drew them from the scans' own points.")
     class_names = tuple(one.name for one in summary.classes)

@@ -121,7 +121,7 @@ def _draw_side(
         row = height - square - (scale * coord[drawn, side.up]).astype(np.int64)
         offset = np.arange(size)
         pixels = (row[:, None, None] + offset[:, None]) * width + column[:, None, None] + offset
-        pixels = pixels.reshape(len(drawn), -1)
+        pixels = pixels.reshape(len(drawn), size * size)
         # Repeated indices keep the last value written, and the nearest point is written last.
         picture[pixels.ravel()] = np.repeat(drawn, pixels.shape[1])
     return picture.reshape(height, width)
