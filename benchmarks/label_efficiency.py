@@ -49,11 +49,11 @@ def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
 
 def labelled_run(output: Path, seed: int, encoder: str, *, probe: bool, overrides: list[str]) -> float:
     from ponder_tasks.encoder_source import SCRATCH, with_encoder
+    from ponder_tasks.finetuning import run_finetuning
     from ponder_tasks.listener import SilentListener
     from ponder_tasks.overrides import apply_overrides
     from ponder_tasks.recipe import SegmentRecipe
     from ponder_tasks.recipes import get_recipe
-    from ponder_tasks.segment.task import run_finetuning
 
     source = encoder if encoder == SCRATCH else str(output / f"pretrain-{seed}")
     run = output / f"{'probe' if probe else 'finetune'}-{encoder}-{seed}"

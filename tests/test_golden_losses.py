@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 
 import pytest
+from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.overrides import apply_overrides
 from ponder_tasks.pretrain.task import run_pretraining
 from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
 from ponder_tasks.recipes import get_recipe
-from ponder_tasks.segment.task import run_finetuning
 from tiny import TINY_PRETRAIN, TINY_SEGMENT
 
 GOLDEN = Path(__file__).parent / "golden"

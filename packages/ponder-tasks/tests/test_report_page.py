@@ -113,7 +113,7 @@ def full_report() -> Report:
             accuracy_per_class=(0.61, math.nan),
             class_names=("wall", "stair<case>"),
             counts=(1234, 0),
-        ),
+        ).per_class(),
     )
 
 

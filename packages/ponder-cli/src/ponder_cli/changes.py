@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ponder_cli.options import Device
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
-    from ponder_tasks.recipe import PretrainRecipe, Recipe, SegmentRecipe
+    from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 
-    RecipeKind = TypeVar("RecipeKind", PretrainRecipe, SegmentRecipe)
-
-COMMAND_OF_TASK = {"pretrain": "pretrain", "segment": "finetune"}
+    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +65,14 @@ def of_kind(recipe: "Recipe", kind: "type[RecipeKind]") -> "RecipeKind":
     Raises:
         ValueError: when it is of another; names the command that runs it.
     """
-    if not isinstance(recipe, kind):
-        right = COMMAND_OF_TASK.get(recipe.task)
-        if right is None:
-            raise ValueError(
-                f"{recipe.name} is an imported encoder, not a run that can be repeated or resumed"
-            )
-        raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
-    return recipe
+    from ponder_tasks.recipe import ImportRecipe, PretrainRecipe
+
+    if isinstance(recipe, kind):
+        return recipe
+    if isinstance(recipe, ImportRecipe):
+        raise ValueError(f"{recipe.name} is an imported encoder, not a run that can be repeated or resumed")
+    right = "pretrain" if isinstance(recipe, PretrainRecipe) else "finetune"
+    raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
 
 
 def _reading(recipe: "RecipeKind", data: Path) -> "RecipeKind":

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from rich.table import Table
 
 from ponder_cli.formatting import BETTER
@@ -23,17 +23,14 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table:
     return table
 
 
-def class_table(metrics: SegmentationMetrics) -> Table:
-    """Return IoU and accuracy of every class in percent; a dash where a class has none."""
+def class_table(classes: ClassFigures) -> Table:
+    """Return the figures of every class in percent; a dash where a class has none."""
     table = Table()
     table.add_column("class")
-    for column in ("points", "IoU %", "accuracy %"):
+    for column in (classes.counted, *(f"{figure.label} %" for figure in classes.figures)):
         table.add_column(column, justify="right")
-    rows = zip(
-        metrics.class_names, metrics.counts, metrics.iou_per_class, metrics.accuracy_per_class, strict=True
-    )
-    for name, points, iou, accuracy in rows:
-        table.add_row(name, str(points), _percent(iou), _percent(accuracy))
+    for name, count, values in classes.rows():
+        table.add_row(name, str(count), *(_percent(value) for value in values))
     return table
 
 

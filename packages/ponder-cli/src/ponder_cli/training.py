@@ -14,9 +14,9 @@ from ponder_cli.runs import LATEST, find_run, latest_run, new_run
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.listener import TrainingEnd
-    from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
+    from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
 
-    RecipeKind = TypeVar("RecipeKind", PretrainRecipe, SegmentRecipe)
+    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,20 @@ that everything behind it meets a plain encoder.
 """
 
 from pathlib import Path
+from typing import TypeVar
 
-from ponder_encoders import SparseUNet, SparseUNetConfig, fold_condition
+from ponder_encoders import SparseUNet, SparseUNetConfig, fold_condition, restore_plasticity
 
 from ponder_tasks.checkpoint import Weights, load_weights
-from ponder_tasks.recipe import Recipe, SegmentRecipe
+from ponder_tasks.recipe import FinetuneRecipe, Recipe
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
 
+RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
 
-def with_encoder(recipe: SegmentRecipe, source: str, condition: str | None = None) -> SegmentRecipe:
+
+def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) -> RecipeType:
     """Return ``recipe`` starting from the encoder in ``source``, with the norms of ``condition`` where it has several.
 
     A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe, and only
@@ -76,6 +79,21 @@ def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet
     check_condition(weights.recipe.encoder, condition, str(source))
     encoder = _loaded(SparseUNet(weights.recipe.encoder), weights)
     return (fold_condition(encoder, condition) if condition is not None else encoder), weights.recipe
+
+
+def start_encoder(encoder: SparseUNet, recipe: FinetuneRecipe) -> None:
+    """Give ``encoder`` the weights that ``recipe`` starts from; from scratch, it stays as it is.
+
+    One that is to learn further gets its plasticity back, see :func:`ponder_encoders.restore_plasticity`.
+
+    Raises:
+        ValueError: when the source cannot be read or does not fit.
+    """
+    if recipe.encoder_source == SCRATCH:
+        return
+    load_encoder_weights(encoder, load_weights(Path(recipe.encoder_source)), recipe.encoder_condition)
+    if not recipe.freeze_encoder:
+        restore_plasticity(encoder)
 
 
 def load_encoder_weights(encoder: SparseUNet, weights: Weights, condition: str | None = None) -> None:

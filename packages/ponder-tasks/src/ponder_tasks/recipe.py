@@ -79,12 +79,14 @@ class PretrainRecipe(BaseModel):
     trainer: TrainerConfig = TrainerConfig()
 
 
-class SegmentRecipe(BaseModel):
-    """Semantic segmentation with a linear head on an encoder: from scratch, fine-tuned, or frozen (a linear probe)."""
+class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
+    """What every task says that learns on top of an encoder: from scratch, fine-tuned, or frozen (a probe).
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A task adds its own losses and sizes in a subclass, whose ``task`` names it. Subclasses are listed in
+    :data:`TrainingRecipe`, and ``finetuning.py`` says what runs each.
+    """
 
-    task: Literal["segment"] = "segment"
+    task: str
     name: str
     description: str = ""
     train_data: SceneConfig
@@ -100,9 +102,15 @@ class SegmentRecipe(BaseModel):
         description="of an encoder with norms for each of several datasets: whose norms to start from",
     )
     freeze_encoder: bool = Field(default=False, description="train only the head: a linear probe")
-    losses: SegmentationLossConfig = SegmentationLossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
+
+
+class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Semantic segmentation with a linear head."""
+
+    task: Literal["segment"] = "segment"
+    losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
 TrainingRecipe = PretrainRecipe | SegmentRecipe

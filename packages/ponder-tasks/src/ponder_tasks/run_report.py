@@ -3,7 +3,7 @@
 import json
 
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.overrides import recipe_to_yaml
 from ponder_tasks.recipe import Recipe
 from ponder_tasks.report.history import read_history
@@ -22,7 +22,7 @@ def write_run_report(
     measurements: tuple[Measurement, ...],
     views: tuple[ViewPictures, ...] = (),
     clouds: tuple[CloudPictures, ...] = (),
-    per_class: SegmentationMetrics | None = None,
+    per_class: ClassFigures | None = None,
 ) -> None:
     """Write ``report.html`` of the run in ``folder``, with its loss curves, pictures, figures and recipe."""
     about = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""``ponder finetune``: learn semantic segmentation on top of an encoder."""
+"""``ponder finetune``: learn a task on top of an encoder."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -25,7 +25,9 @@ from ponder_cli.training import TrainingRequest, close
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.listener import TrainingEnd, TrainingListener
-    from ponder_tasks.recipe import SegmentRecipe
+    from ponder_tasks.recipe import FinetuneRecipe
+
+    RecipeKind = TypeVar("RecipeKind", bound=FinetuneRecipe)
 
 SCRATCH = "scratch"
 
@@ -60,7 +62,7 @@ def finetune(
     device: DeviceChoice = None,
     seed: Seed = None,
 ) -> None:
-    """Train semantic segmentation on an encoder: pre-trained, from scratch, or frozen."""
+    """Train a task on an encoder: pre-trained, from scratch, or frozen."""
     from ponder_cli.watching import watching
 
     changes = Changes(
@@ -88,7 +90,7 @@ class EncoderChoice:
     condition: str | None
     probe: bool
 
-    def starting(self, recipe: "SegmentRecipe", runs: Path) -> "SegmentRecipe":
+    def starting(self, recipe: "RecipeKind", runs: Path) -> "RecipeKind":
         """Return ``recipe`` starting from this encoder.
 
         Raises:
@@ -104,16 +106,16 @@ class EncoderChoice:
 
 
 def _run(request: TrainingRequest, encoder: EncoderChoice, listener: "TrainingListener") -> "TrainingEnd":
-    from ponder_tasks.recipe import SegmentRecipe
+    from ponder_tasks.recipe import FinetuneRecipe
 
     if request.resumes and encoder != EncoderChoice(source=None, condition=None, probe=False):
         raise ValueError(
             "--resume continues a run with its own encoder; leave --encoder, --condition and --probe out"
         )
-    recipe, path = request.open(SegmentRecipe)
+    recipe, path = request.open(FinetuneRecipe)
     if not request.resumes:
         recipe = encoder.starting(recipe, request.runs)
-    from ponder_tasks.segment.task import run_finetuning  # slow to load, so bad input is told first
+    from ponder_tasks.finetuning import run_finetuning  # slow to load, so bad input is told first
 
     return run_finetuning(recipe, path, command=request.command, listener=listener, resume=request.resumes)
 

@@ -10,7 +10,6 @@ Which classes count is decided by the data and not by the predictor's wishes:
 - where no point at all is labelled there is nothing to measure, and asking is a ``ValueError``.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ponder_tasks.listener import Measurement
+from ponder_tasks.metrics.class_figures import ClassFigure, ClassFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,24 @@ class SegmentationMetrics:
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``json.dumps`` takes: fractions, and null where a class has no figure."""
-        rows = zip(self.class_names, self.counts, self.iou_per_class, self.accuracy_per_class, strict=True)
         return {
             "miou": self.miou,
             "macc": self.macc,
             "allacc": self.allacc,
-            "classes": [
-                {"name": name, "points": points, "iou": _or_none(iou), "accuracy": _or_none(accuracy)}
-                for name, points, iou, accuracy in rows
-            ],
+            "classes": self.per_class().as_json(),
         }
+
+    def per_class(self) -> ClassFigures:
+        """Return IoU and accuracy of each class."""
+        return ClassFigures(
+            class_names=self.class_names,
+            counted="points",
+            counts=self.counts,
+            figures=(
+                ClassFigure(name="iou", label="IoU", values=self.iou_per_class),
+                ClassFigure(name="accuracy", label="accuracy", values=self.accuracy_per_class),
+            ),
+        )
 
 
 class ConfusionMatrix:
@@ -142,8 +150,3 @@ def segmentation_metrics(
         class_names=class_names,
         counts=tuple(int(count) for count in truth.tolist()),
     )
-
-
-def _or_none(value: float) -> float | None:
-    """Return None for NaN, which JSON does not know."""
-    return None if math.isnan(value) else value

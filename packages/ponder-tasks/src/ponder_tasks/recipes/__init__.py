@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
+from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_features import rooms_features
@@ -12,7 +12,7 @@ from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 
-RECIPES: tuple[Callable[[], PretrainRecipe | SegmentRecipe], ...] = (
+RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
     rooms_features,
     rgbd,
@@ -37,7 +37,7 @@ def list_recipes() -> tuple[RecipeInfo, ...]:
     return tuple(RecipeInfo(name=r.name, task=r.task, description=r.description) for r in made)
 
 
-def get_recipe(name: str) -> PretrainRecipe | SegmentRecipe:
+def get_recipe(name: str) -> TrainingRecipe:
     """Return the recipe called ``name``.
 
     Raises:

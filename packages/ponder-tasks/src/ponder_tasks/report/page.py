@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.report.cloud_card import cloud_card
 from ponder_tasks.report.curves import Curve, chart, training_curves, validation_curves
 from ponder_tasks.report.document import document, header, section, write_fitting
@@ -46,7 +46,7 @@ class Report:
         measurements: the closing figures.
         notes: sentences a reader should see first, such as a warning.
         views, clouds: pictures.
-        per_class: the table of classes, for segmentation.
+        per_class: the table of classes, where the task has some.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Report:
     notes: tuple[str, ...] = ()
     views: tuple[ViewPictures, ...] = ()
     clouds: tuple[CloudPictures, ...] = ()
-    per_class: SegmentationMetrics | None = None
+    per_class: ClassFigures | None = None
 
 
 def write_report(path: Path, report: Report, history: History) -> None:

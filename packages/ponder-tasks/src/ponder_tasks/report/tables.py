@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ponder_tasks.listener import Measurement
-from ponder_tasks.metrics.segmentation import SegmentationMetrics
+from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.report.wording import figure, label_of, meaning_of
 
 
@@ -27,21 +27,22 @@ def measurement_table(measurements: Sequence[Measurement]) -> str:
     )
 
 
-def class_table(metrics: SegmentationMetrics) -> str:
-    """Return one row per class: IoU with a bar, accuracy, and the number of labelled points."""
+def class_table(classes: ClassFigures) -> str:
+    """Return one row per class: its figures, the first with a bar, and how much of it the truth has."""
     rows = []
-    per_class = zip(
-        metrics.class_names, metrics.iou_per_class, metrics.accuracy_per_class, metrics.counts, strict=True
-    )
-    for name, iou, accuracy, count in per_class:
-        bar = "" if math.isnan(iou) else f'<span class="amount"><i style="width:{100 * iou:.1f}%"></i></span>'
+    for name, count, values in classes.rows():
+        bar = "" if math.isnan(values[0]) else f'<i style="width:{100 * values[0]:.1f}%"></i>'
+        amount = f'<span class="amount">{bar}</span>' if bar else ""
+        figures = "".join(f'<td class="figure">{_percent(value)}</td>' for value in values)
         rows.append(
-            f'<tr><th scope="row">{escape(name)}</th><td>{bar}</td><td class="figure">{_percent(iou)}</td>'
-            f'<td class="figure">{_percent(accuracy)}</td><td class="figure quiet">{count:,}</td></tr>'
+            f'<tr><th scope="row">{escape(name)}</th><td>{amount}</td>{figures}'
+            f'<td class="figure quiet">{count:,}</td></tr>'
         )
+    headings = [f"{_capital(figure.label)} %" for figure in classes.figures] + [_capital(classes.counted)]
+    columns = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     return (
-        '<table class="classes"><thead><tr><th>Class</th><td></td><th>IoU %</th><th>Accuracy %</th>'
-        f"<th>Points</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f'<table class="classes"><thead><tr><th>Class</th><td></td>{columns}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
@@ -49,6 +50,11 @@ def pair_table(pairs: Sequence[tuple[str, str]]) -> str:
     """Return names beside values."""
     rows = [f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in pairs]
     return f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _capital(text: str) -> str:
+    """Return the text with its first letter as a capital, and the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def _percent(value: float) -> str:

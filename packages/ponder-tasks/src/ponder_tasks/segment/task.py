@@ -1,15 +1,11 @@
 """The segmentation job: fine-tuning an encoder, or probing it, and the report it leaves."""
 
-from pathlib import Path
-
 import torch
-from ponder_encoders import restore_plasticity
 from ponder_encoders.sparse.backend import choose_backend
 
 from ponder_tasks.batches import BatchSequence
-from ponder_tasks.checkpoint import load_weights
-from ponder_tasks.encoder_source import SCRATCH, load_encoder_weights
-from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
+from ponder_tasks.encoder_source import start_encoder
+from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import ConfusionMatrix
 from ponder_tasks.recipe import SegmentRecipe
 from ponder_tasks.run_folder import RunFolder
@@ -18,7 +14,6 @@ from ponder_tasks.scene_sources import open_scenes
 from ponder_tasks.segment.evaluation import measure_segmentation, segment_scenes
 from ponder_tasks.segment.model import SegmentationModel
 from ponder_tasks.segment.pictures import segmented_pictures
-from ponder_tasks.trainer import train
 
 PICTURED_SCENES = 3
 
@@ -41,11 +36,8 @@ class SegmentTask:
                 "use labelled data such as rooms"
             )
         self.model = SegmentationModel(recipe, classes=len(self.scenes.class_names))
-        if initialise and recipe.encoder_source != SCRATCH:
-            weights = load_weights(Path(recipe.encoder_source))
-            load_encoder_weights(self.model.encoder, weights, recipe.encoder_condition)
-            if not recipe.freeze_encoder:
-                restore_plasticity(self.model.encoder)
+        if initialise:
+            start_encoder(self.model.encoder, recipe)
 
     def train_scenes(self) -> int:
         """Return the number of labelled training scenes."""
@@ -96,18 +88,6 @@ class SegmentTask:
             seconds=seconds,
             measurements=metrics.measurements(),
             clouds=tuple(clouds),
-            per_class=metrics,
+            per_class=metrics.per_class(),
         )
         return metrics.measurements()
-
-
-def run_finetuning(
-    recipe: SegmentRecipe, path: Path, *, command: str, listener: TrainingListener, resume: bool = False
-) -> TrainingEnd:
-    """Fine-tune (or, with ``freeze_encoder``, probe) an encoder in the run folder ``path``.
-
-    Raises:
-        ValueError: for bad input; the run folder is then left as it was, or not made.
-    """
-    task = SegmentTask(recipe, initialise=not resume)
-    return train(task, path, command=command, listener=listener, resume=resume)
