@@ -42,9 +42,9 @@ def test_the_edges_of_a_box_are_those_of_its_turned_corners() -> None:
     lengths = np.sort(np.linalg.norm(end - start, axis=1))
     assert np.allclose(lengths, [1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 4, 4])  # the 13th is half the length
     corners = np.concatenate([start[:-1], end[:-1]])
-    assert np.allclose(corners.min(axis=0), [0.0, 0.0, 2.5])
-    assert np.allclose(corners.max(axis=0), [2.0, 4.0, 3.5])
-    assert np.allclose(end[-1], [1.0, 4.0, 3.0]), "the front of a box that heads to +Y"
+    assert np.allclose(corners.min(axis=0), [0.0, 0.0, 2.5], atol=1e-6)
+    assert np.allclose(corners.max(axis=0), [2.0, 4.0, 3.5], atol=1e-6)
+    assert np.allclose(end[-1], [1.0, 4.0, 3.0], atol=1e-6), "the front of a box that heads to +Y"
 
 
 def test_a_cameras_pyramid_ends_at_the_corners_of_its_picture(room: Scene) -> None:
