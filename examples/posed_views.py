@@ -6,9 +6,9 @@ The world is scaled so that what is shown lies within the unit sphere. Cameras a
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
+from ponder_data import MultiViewConfig, MultiViewFolder
+from ponder_data.datasets.multi_view import OBJECT
 from ponder_render import Bounds, FeatureVolume, RayBundle
 from torch import Tensor
 
@@ -81,48 +81,25 @@ class PosedViews:
 
 
 def read_idr_folder(folder: Path) -> PosedViews:
-    """Read the layout of IDR and NeuS: ``image/``, ``mask/`` and ``cameras_sphere.npz``.
-
-    ``world_mat_i @ scale_mat_i`` projects the unit sphere's world into picture ``i``.
-    """
-    cameras_file = folder / "cameras_sphere.npz"
-    if not cameras_file.is_file():
+    """Read the layout of IDR and NeuS, with masks; see `ponder_data.MultiViewFolder`."""
+    try:
+        views = MultiViewFolder(MultiViewConfig(path=folder, pixel_centers="half")).views()
+    except ValueError as error:
         raise SystemExit(
-            f"{folder} holds no cameras_sphere.npz. Pass a folder in the layout of IDR and NeuS, with image/, mask/ "
-            "and cameras_sphere.npz: for instance a scan of the DTU data as the authors of NeuS provide it."
-        )
-    images = sorted((folder / "image").glob("*.png")) + sorted((folder / "image").glob("*.jpg"))
-    masks = sorted((folder / "mask").glob("*.png"))
-    if not images or len(images) != len(masks):
-        raise SystemExit(
-            f"{folder} has {len(images)} pictures in image/ and {len(masks)} in mask/; it needs as many"
-        )
-    with np.load(cameras_file) as cameras:
-        projections = [
-            (cameras[f"world_mat_{i}"] @ cameras[f"scale_mat_{i}"])[:3, :4] for i in range(len(images))
-        ]
-    intrinsics, poses = zip(*(split_projection(projection) for projection in projections), strict=True)
+            f"{error} (such a folder is, for instance, a scan of the DTU data as the authors of NeuS provide it)"
+        ) from error
+    masks = [view.semantic == OBJECT for view in views if view.semantic is not None]
+    if len(masks) < len(views):
+        raise SystemExit(f"{folder} has no masks in mask/, which this example needs")
+    intrinsics = torch.stack([view.intrinsics for view in views])
+    intrinsics[:, :2, 2] += 0.5
     return PosedViews(
-        color=torch.from_numpy(np.stack([np.asarray(Image.open(p).convert("RGB")) for p in images])) / 255,
-        mask=torch.from_numpy(np.stack([np.asarray(Image.open(p).convert("L")) for p in masks])) > 127,
+        color=torch.stack([view.color for view in views]),
+        mask=torch.stack(masks),
         distance=None,
-        intrinsics=torch.from_numpy(np.stack(intrinsics)).float(),
-        camera_to_world=torch.from_numpy(np.stack(poses)).float(),
+        intrinsics=intrinsics,
+        camera_to_world=torch.stack([view.camera_to_world for view in views]),
     )
-
-
-def split_projection(projection: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Intrinsics and camera-to-world of a 3x4 projection matrix, by the RQ decomposition of its left part."""
-    left = projection[:, :3]
-    left = left * np.sign(np.linalg.det(left))
-    q, r = np.linalg.qr(np.flipud(left).T)
-    upper, rotation = np.flipud(np.fliplr(r.T)), np.flipud(q.T)
-    signs = np.sign(np.diag(upper))
-    upper, rotation = upper * signs, signs[:, None] * rotation
-    pose = np.eye(4)
-    pose[:3, :3] = rotation.T
-    pose[:3, 3] = -np.linalg.solve(projection[:, :3], projection[:, 3])
-    return upper / upper[2, 2], pose
 
 
 def visual_hull(views: PosedViews, bounds: Bounds, shape: tuple[int, int, int]) -> Tensor:

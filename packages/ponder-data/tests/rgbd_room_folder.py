@@ -23,9 +23,11 @@ def camera_pose(turn: float, pitch: float = 0.35) -> np.ndarray:
     return pose
 
 
-def room_pictures(pose: np.ndarray, intrinsics: np.ndarray = INTRINSICS) -> tuple[np.ndarray, np.ndarray]:
-    """Return colour (by place) and depth in millimetres of the empty room."""
-    v, u = np.mgrid[:HEIGHT, :WIDTH]
+def room_pictures(
+    pose: np.ndarray, intrinsics: np.ndarray = INTRINSICS, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return colour (by place) and depth in millimetres of the empty room, ``size`` = (width, height)."""
+    v, u = np.mgrid[: size[1], : size[0]]
     rays = np.stack((u, v, np.ones_like(u)), axis=-1) @ np.linalg.inv(intrinsics).T @ pose[:3, :3].T
     wall = np.where(rays > 0, HIGH, LOW) - pose[:3, 3]
     with np.errstate(divide="ignore"):

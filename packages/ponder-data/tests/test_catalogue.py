@@ -12,4 +12,6 @@ def test_sources_say_where_to_ask() -> None:
     for source in SOURCES:
         assert source.licence
         assert source.where
-        assert source.where.startswith("http") == (source.licence not in ("yours", "that of what was prepared"))
+        assert source.where.startswith("http") == (
+            source.licence not in ("yours", "that of what was prepared")
+        )

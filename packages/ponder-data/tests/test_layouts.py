@@ -68,6 +68,8 @@ def test_unknown_folders_are_refused_with_all_that_was_looked_for(tmp_path: Path
     ("name", "layout", "scenes"),
     [
         ("rgbd_kitchen", "rgbd", 1),
+        ("dtu_scan24", "multi-view", 1),
+        ("meshes", "scans", 4),
         ("nuscenes_mini", "nuscenes", 1),
         ("nuscenes_lidarseg", "lidarseg", 20),
         ("scannet_scans", "scans", 13),

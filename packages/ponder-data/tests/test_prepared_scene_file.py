@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ponder_data import Scene, SyntheticStreets, SyntheticStreetsConfig
+from ponder_data import Scene
 from ponder_data.prepared.scene_file import read_scene, stored_bytes, write_scene
 from torch import Tensor
 
@@ -43,11 +43,17 @@ def test_a_bare_cloud_comes_back(scene: Scene, tmp_path: Path) -> None:
     assert_same(read_scene(written(tmp_path / "a.npz", bare)), bare)
 
 
-def test_a_street_comes_back_with_its_velocities_and_rings(tmp_path: Path) -> None:
-    config = SyntheticStreetsConfig(scenes=1, image_width=40, image_height=24)
-    street = SyntheticStreets(config)[0]
-    assert street.boxes is not None
-    assert street.ring is not None
+def test_what_a_lidar_and_boxes_in_traffic_add_comes_back(scene: Scene, tmp_path: Path) -> None:
+    assert scene.boxes is not None
+    boxes = replace(
+        scene.boxes,
+        velocity=torch.tensor([[1.0, 2.0, 0.0], [torch.nan] * 3, [0.1, 0.2, 0.3], [0.0, 0.0, 0.0]]),
+        num_points=torch.tensor([3, 70_000, 0, 1]),
+        attribute=torch.tensor([-1, 0, 5, 7]),
+    )
+    rows = torch.arange(len(scene))
+    street = replace(scene, boxes=boxes, intensity=rows / 7, time=rows / 1000, ring=rows % 32)
+    street = replace(street, grid_coord=torch.stack([rows, -rows, rows * 1000], dim=1))
     assert_same(read_scene(written(tmp_path / "a.npz", street)), street)
 
 

@@ -79,8 +79,8 @@ def grey(path: Path) -> None:
         ("depth.png", grey, "picture unreadable or cut off"),
         ("pose.txt", empty, "bad pose"),
         ("color.png", shrink, "colour and depth of different size"),
-        ("color.png", Path.unlink, "colour or pose file absent"),
-        ("pose.txt", Path.unlink, "colour or pose file absent"),
+        ("color.png", Path.unlink, "colour, depth or pose file absent"),
+        ("pose.txt", Path.unlink, "colour, depth or pose file absent"),
     ],
 )
 def test_damaged_frames_are_dropped_with_a_warning(

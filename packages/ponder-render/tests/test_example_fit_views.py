@@ -16,6 +16,7 @@ TINY = ["--steps", "6", "--cells", "8", "12", "--rays", "64", "--evaluations", "
 pytest.importorskip("skimage", reason="not installed: it comes with the extra mesh")
 trimesh = pytest.importorskip("trimesh", reason="not installed: it comes with the extra mesh")
 Image = pytest.importorskip("PIL.Image", reason="Pillow, which the example needs, is not installed")
+pytest.importorskip("ponder_data", reason="ponder-data, which reads the example's pictures, is not installed")
 if not EXAMPLE.is_file():
     pytest.skip("the examples are beside the package only in its repository", allow_module_level=True)
 
@@ -109,7 +110,9 @@ def test_a_mesh_is_fitted_and_compared(
 
 
 def test_absent_data_are_an_answer_of_one_line(tmp_path: Path, run: Callable[..., None]) -> None:
-    with pytest.raises(SystemExit, match=r"holds no cameras_sphere.npz. Pass a folder in the layout"):
+    with pytest.raises(
+        SystemExit, match=r"holds no cameras_sphere.npz or cameras.npz; give a folder in the layout"
+    ):
         run("dtu", tmp_path, "-o", tmp_path / "out")
     with pytest.raises(SystemExit, match=r"there is no mesh .*no.obj. Pass a watertight mesh"):
         run("mesh", tmp_path / "no.obj", "-o", tmp_path / "out")

@@ -10,6 +10,7 @@ from ponder_data.checks.folder import CheckReport, check_folder
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
@@ -107,6 +108,8 @@ __all__ = [
     "LidarsegFolderConfig",
     "MaskingConfig",
     "MixConfig",
+    "MultiViewConfig",
+    "MultiViewFolder",
     "NuScenes",
     "NuScenesConfig",
     "PreparationListener",

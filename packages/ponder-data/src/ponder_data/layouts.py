@@ -10,9 +10,12 @@ from pathlib import Path
 
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder, is_multi_view
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
+from ponder_data.datasets.rgbd_scannet import is_scannet_export
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
+from ponder_data.datasets.rgbd_tum import is_tum
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES
 from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
 from ponder_data.prepared.index import is_cache
@@ -70,6 +73,10 @@ def _open_nuscenes(path: Path) -> Scenes:
     return NuScenes(NuScenesConfig(path=path, version=version, split="all"))
 
 
+def _open_rgbd(path: Path) -> Scenes:
+    return RgbdSequence(RgbdSequenceConfig(path=path, split="val"))
+
+
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="prepared",
@@ -90,7 +97,28 @@ LAYOUTS: tuple[Layout, ...] = (
         title="folder of posed RGB-D frames",
         looked_for="frame-NNNNNN.depth.png",
         is_at=_holds("frame-*.depth.png"),
-        open_at=lambda path: RgbdSequence(RgbdSequenceConfig(path=path, split="val")),
+        open_at=_open_rgbd,
+    ),
+    Layout(
+        name="tum",
+        title="RGB-D recording in TUM's layout",
+        looked_for="rgb.txt, depth.txt and groundtruth.txt",
+        is_at=is_tum,
+        open_at=_open_rgbd,
+    ),
+    Layout(
+        name="scannet-export",
+        title="RGB-D recording as ScanNet's program exports it",
+        looked_for="the folders color/, depth/ and pose/",
+        is_at=is_scannet_export,
+        open_at=_open_rgbd,
+    ),
+    Layout(
+        name="multi-view",
+        title="pictures of an object in the layout of IDR and NeuS (DTU)",
+        looked_for="cameras_sphere.npz or cameras.npz with image/",
+        is_at=is_multi_view,
+        open_at=lambda path: MultiViewFolder(MultiViewConfig(path=path, split="val")),
     ),
     Layout(
         name="lidarseg",

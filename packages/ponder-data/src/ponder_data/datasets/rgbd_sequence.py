@@ -1,4 +1,8 @@
-"""Scenes from a folder of posed RGB-D frames; ``rgbd_folder.py`` describes the layout."""
+"""Scenes from a folder of posed RGB-D frames.
+
+Three layouts are read, told by their files: that of ``rgbd_folder.py``, TUM's (``rgbd_tum.py``), and that of
+ScanNet's export (``rgbd_scannet.py``).
+"""
 
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +17,14 @@ from torch import Tensor
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.rgbd_folder import (
     MISSING_DEPTH,
+    RgbdFolder,
     RgbdFrame,
-    open_rgbd_folder,
+    open_frames,
     read_color,
     read_depth,
 )
+from ponder_data.datasets.rgbd_scannet import is_scannet_export, open_scannet_export
+from ponder_data.datasets.rgbd_tum import is_tum, open_tum
 from ponder_data.datasets.upright import (
     Up,
     axis_direction,
@@ -33,6 +40,8 @@ from ponder_data.scene_files import SceneFiles, ViewFiles
 # How many frames the vertical is estimated from, and how wide they are read.
 _UP_FRAMES = 24
 _UP_WIDTH = 160
+# Pixels; a picture that lies less than this beside another one is taken as registered to it.
+_SAME_PIXEL = 0.5
 
 
 class RgbdSequenceConfig(BaseModel):
@@ -59,7 +68,11 @@ class RgbdSequenceConfig(BaseModel):
     depth_range: tuple[float, float] = Field(
         default=(0.1, 6.0), description="metres; other depths count as missing"
     )
-    depth_scale: float = Field(default=1000.0, gt=0, description="units of the depth pictures per metre")
+    depth_scale: float | None = Field(
+        default=None,
+        gt=0,
+        description="units of the depth pictures per metre; None: as the layout says, 5000 in TUM's, 1000 in others",
+    )
     color_camera: ColorCameraConfig | None = Field(
         default=None, description="for recordings whose colour is not registered to depth; None: it is"
     )
@@ -121,6 +134,7 @@ class RgbdSequence:
         self.config = config
         self._folder = open_rgbd_folder(config.path, config.frame_stride)
         self._windows = frame_windows(self._folder.frames, config.frames_per_scene)
+        self._depth_scale = config.depth_scale or self._folder.depth_scale
         full = (self._folder.width, self._folder.height)
         self._size = resized_size(full, config.image_width, config.image_height)
         self._check_depth()
@@ -158,7 +172,7 @@ class RgbdSequence:
                     name=frame.name,
                     color=frame.color,
                     depth=frame.depth,
-                    pose=frame.depth.with_name(f"{frame.name}.pose.txt"),
+                    pose=_pose_file(frame),
                 )
                 for frame in self._windows[index]
             )
@@ -171,7 +185,7 @@ class RgbdSequence:
     def _depth(self, frame: RgbdFrame, size: tuple[int, int]) -> Float[Tensor, "height width"]:
         """Return a frame's depth in metres, 0 where missing or out of range."""
         raw = read_depth(frame.depth, size)
-        depth = raw.astype(np.float32) / np.float32(self.config.depth_scale)
+        depth = raw.astype(np.float32) / np.float32(self._depth_scale)
         near, far = self.config.depth_range
         missing = np.isin(raw, MISSING_DEPTH) | (depth < near) | (depth > far)
         return torch.from_numpy(np.where(missing, np.float32(0), depth))
@@ -192,6 +206,11 @@ class RgbdSequence:
         if camera is not None:
             color_intrinsics = self._resized(camera.intrinsics(), self._size)
             color = register_color(color, depth, intrinsics, color_intrinsics, camera.position)
+        elif self._folder.color_intrinsics is not None:
+            own = torch.from_numpy(self._folder.color_intrinsics)
+            own = resized_intrinsics(own, self._folder.color_size, self._size).float()
+            if _farthest_apart(own, intrinsics, self._size) > _SAME_PIXEL:
+                color = register_color(color, depth, intrinsics, own, (0.0, 0.0, 0.0))
         return View(
             name=frame.name,
             color=color,
@@ -207,7 +226,7 @@ class RgbdSequence:
             near, far = self.config.depth_range
             raise ValueError(
                 f"{self._folder.path}: depth is all missing in all {len(frames)} frames (0, 65535 or outside "
-                f"{near} to {far} m at {self.config.depth_scale:g} units per metre); "
+                f"{near} to {far} m at {self._depth_scale:g} units per metre); "
                 "check depth_scale and depth_range"
             )
 
@@ -226,6 +245,38 @@ class RgbdSequence:
             local = found.normal[found.valid].double().numpy()
             normals.append(local @ frames[index].camera_to_world[:3, :3].T)
         return vertical_of_normals(np.concatenate(normals), guess)
+
+
+def open_rgbd_folder(path: Path, frame_stride: int = 1) -> RgbdFolder:
+    """Return the usable frames among every ``frame_stride``-th of a folder in any of the layouts.
+
+    Raises:
+        ValueError: when the folder or its intrinsics are absent, or no frame is usable.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path}: no such folder; give a folder of posed RGB-D frames")
+    if is_tum(path):
+        return open_tum(path, frame_stride)
+    if is_scannet_export(path):
+        return open_scannet_export(path, frame_stride)
+    return open_frames(path, frame_stride)
+
+
+def _farthest_apart(a: Float[Tensor, "3 3"], b: Float[Tensor, "3 3"], size: tuple[int, int]) -> float:
+    """Return the largest distance, in pixels of ``a``, between where two cameras at one place see the same things."""
+    corners = torch.tensor([[u, v, 1.0] for u in (0, size[0] - 1) for v in (0, size[1] - 1)])
+    return float((corners @ (a @ torch.linalg.inv(b)).T - corners).norm(dim=1).max())
+
+
+def _pose_file(frame: RgbdFrame) -> Path | None:
+    """Return the file that the frame's pose is from, by the names that the layouts use."""
+    above = frame.depth.parent.parent
+    places = (
+        frame.depth.with_name(f"{frame.name}.pose.txt"),
+        above / "pose" / f"{frame.name}.txt",
+        above / "groundtruth.txt",
+    )
+    return next((place for place in places if place.is_file()), None)
 
 
 def frame_windows(frames: tuple[RgbdFrame, ...], length: int | None) -> list[tuple[RgbdFrame, ...]]:

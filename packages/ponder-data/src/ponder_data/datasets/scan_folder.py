@@ -1,7 +1,6 @@
 """Scenes from a folder of scans: one file, one scene, without views."""
 
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +49,7 @@ class ScanFolder:
         self.config = config
         self.path = config.path
         self.files = tuple(scan_files(config.path))
+        self._found_names: tuple[str, ...] | None = None
         self._label_set = named_label_set(config.label_set)
 
     @property
@@ -61,12 +61,14 @@ class ScanFolder:
         """Return the name of the scene in a file: its place in the folder."""
         return file.relative_to(self.path).with_suffix("").as_posix()
 
-    @cached_property
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes; where only the scans know them, the first scan is read for it."""
         if self._label_set is not None:
             return self._label_set.names
-        return folder_class_names(self.path) or read_scan(self.files[0]).class_names
+        if self._found_names is None:
+            self._found_names = folder_class_names(self.path) or read_scan(self.files[0]).class_names
+        return self._found_names
 
     def __len__(self) -> int:
         return len(self.files)

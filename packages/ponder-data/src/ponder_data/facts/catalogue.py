@@ -18,7 +18,7 @@ class Source:
     Attributes:
         name: as people know it.
         holds: what is in it.
-        layout: name of the layout (`ponder_data.layouts`) by which its files are read; `GENERATED` where there are none.
+        layout: name of the layout (`ponder_data.layouts`) of its files; `GENERATED` where there are none.
         licence: its terms, in short.
         where: the page on which to ask for it.
     """
