@@ -7,7 +7,8 @@ from jaxtyping import Float
 from ponder_data import View
 from scipy.ndimage import minimum_filter
 
-from ponder_tasks.data.scene_pictures import palette_for
+from ponder_tasks.data.scene_pictures import class_legend, palette_for
+from ponder_tasks.report.legend import legend
 from ponder_tasks.report.palette import label_colors
 from ponder_tasks.report.png import as_bytes, png_data_uri
 from ponder_tasks.report.view_card import depth_bar, depth_range, depth_to_rgb
@@ -35,10 +36,13 @@ def frame_card(
         bar = depth_bar(nearest, farthest, missing=not bool((shown > 0).all()))
         picture = as_bytes(depth_to_rgb(shown, nearest, farthest))
         pictures.append(_picture("Depth", picture, picture_side, smooth=False, under=bar))
+    names = ""
     if view.semantic is not None:
         labels = view.semantic.numpy()
-        colors = label_colors(labels, palette_for(labels, class_names, palette))
-        pictures.append(_picture("Classes", as_bytes(colors), picture_side, smooth=False))
+        of_class = palette_for(labels, class_names, palette)
+        picture = as_bytes(label_colors(labels, of_class))
+        pictures.append(_picture("Classes", picture, picture_side, smooth=False))
+        names = legend(class_legend(labels, class_names, of_class))
     words = [SOURCES[view.source][1], f"{view.width} × {view.height} pixels"]
     words.append(f"{100 * measured.mean():.0f} % with depth" if measured.any() else "no depth")
     if held_out:
@@ -46,7 +50,7 @@ def frame_card(
     return (
         f'<article class="view"><header><h3>{escape(view.name)}</h3>'
         f'<p class="quiet">{escape(" · ".join(words))}</p></header>'
-        f'<div class="pairs">{"".join(pictures)}</div></article>'
+        f'<div class="pairs">{"".join(pictures)}</div>{names}</article>'
     )
 
 

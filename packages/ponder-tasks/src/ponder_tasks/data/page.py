@@ -58,7 +58,7 @@ def render_inspection(inspection: Inspection, picture_side: int) -> str:
     notes = [f"{len(inspection.faults)} scene(s) cannot be read: {fault}" for fault in inspection.faults[:1]]
     if "virtual" in summary.sources:
         notes.append("Its views are no photographs: virtual cameras drew them from the scans' own points.")
-    class_names = tuple(one.name for one in summary.classes)
+    class_names = folder.scenes.class_names or tuple(one.name for one in summary.classes)
     palette = palette_of(folder.scenes.class_names)
     body = [
         header(title, f"A {folder.title}", [("Folder", str(folder.path))], notes),

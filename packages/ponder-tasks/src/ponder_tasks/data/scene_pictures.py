@@ -19,7 +19,7 @@ _LINE_POINTS = 1200
 """Points along the longest side of a scene: more than its picture has pixels."""
 
 _CAMERA_LENGTH = 0.04
-"""Of the scene's longest side."""
+"""Of the longest side of the scene with its cameras."""
 
 Legend = tuple[tuple[str, tuple[float, float, float]], ...]
 
@@ -89,7 +89,9 @@ def _with_lines(
     palette: Float[np.ndarray, "classes 3"] | None,
 ) -> CloudPictures:
     """Return the cloud in grey with the edges of boxes and cameras over it."""
-    longest = float(np.ptp(coord, axis=0).max())
+    every_view = (*scene.views, *scene.held_out_views)
+    stands = [view.camera_to_world[None, :3, 3].double().numpy() for view in every_view]
+    longest = float(np.ptp(np.concatenate([coord, *stands]), axis=0).max())
     spacing = longest / _LINE_POINTS
     parts, colors, legend, words = [], [], [], []
     if scene.boxes is not None and len(scene.boxes):
