@@ -84,7 +84,7 @@ def test_inspect_prints_figures_and_writes_a_page(ponder: Ponder, scans: Path) -
 def test_good_data_passes_the_check(ponder: Ponder, scans: Path) -> None:
     result = ponder("data", "check", str(scans))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "scans (folder of scans and meshes): 3 scenes read, nothing is wrong\n"
+    assert result.stdout == "scans (folder of scans and meshes): 3 scenes examined, nothing is wrong\n"
 
 
 def test_errors_are_named_with_their_files_and_exit_with_1(ponder: Ponder, scans: Path) -> None:
@@ -95,7 +95,7 @@ def test_errors_are_named_with_their_files_and_exit_with_1(ponder: Ponder, scans
     assert result.exit_code == 1
     assert "files that are empty, cut off or damaged (2)\n" in result.stdout
     assert "\n  error  train/1.npz: is no whole archive" in result.stdout
-    assert result.stdout.endswith("3 scenes read, 2 errors, 0 warnings\n")
+    assert result.stdout.endswith("3 scenes examined, 2 errors, 0 warnings\n")
     as_json = ponder("data", "check", str(scans), "--json")
     assert as_json.exit_code == 1
     report = json.loads(as_json.stdout)

@@ -148,12 +148,12 @@ def test_real_driving_data_is_good(shared_data: Path, name: str) -> None:
 
 def test_the_real_kitchen_is_good(shared_data: Path, tmp_path: Path) -> None:
     kitchen = shared_data / "rgbd_kitchen"
-    for file in [kitchen / "camera-intrinsics.txt", *sorted(kitchen.glob("frame-*"))[: 3 * 12]]:
+    for file in [kitchen / "camera-intrinsics.txt", *sorted(kitchen.glob("frame-*"))[: 3 * 7]]:
         (tmp_path / file.name).symlink_to(file)
     assert found(tmp_path) == []
     poses = sorted(tmp_path.glob("*.pose.txt"))
-    turned = np.loadtxt(poses[4])
+    turned = np.loadtxt(poses[3])
     turned[:3, 3] += [0.3, 0.0, 0.0]
-    poses[4].unlink()
-    np.savetxt(poses[4], turned)
-    assert found(tmp_path) == [("reprojection", "error", poses[4].name)]
+    poses[3].unlink()
+    np.savetxt(poses[3], turned)
+    assert found(tmp_path) == [("reprojection", "error", poses[3].name)]

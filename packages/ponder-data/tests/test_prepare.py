@@ -106,14 +106,14 @@ def test_splits_and_held_out_views_come_back(folder: Folder, tmp_path: Path) -> 
 
 
 def test_virtual_views_are_prepared_with_their_splits(tmp_path: Path) -> None:
-    write_scans(tmp_path / "scans", 3, points=800)
-    options = ReadingOptions(virtual_views=2, image_width=40)
+    write_scans(tmp_path / "scans", 3, points=400)
+    options = ReadingOptions(virtual_views=1, image_width=40)
     folder = open_folder(tmp_path / "scans", options)
     prepare(folder.scenes, tmp_path / "c", root=folder.path, layout=folder.layout, settings=folder.settings)
     assert (len(opened(tmp_path / "c", "train")), len(opened(tmp_path / "c", "val"))) == (2, 1)
     direct = VirtualScans(
         VirtualScansConfig(
-            path=folder.path, split="val", views=2, held_out_views=1, image_width=40, image_height=30
+            path=folder.path, split="val", views=1, held_out_views=1, image_width=40, image_height=30
         )
     )
     assert_same(opened(tmp_path / "c", "val")[0], direct[0])

@@ -71,4 +71,4 @@ def _print_report(report: "CheckReport") -> None:
     read = (
         f"{report.examined}" if report.examined == report.scenes else f"{report.examined} of {report.scenes}"
     )
-    console.print(Text(f"{report.path} ({report.layout}): {read} scenes read, {verdict}"), soft_wrap=True)
+    console.print(Text(f"{report.path} ({report.layout}): {read} scenes examined, {verdict}"), soft_wrap=True)
