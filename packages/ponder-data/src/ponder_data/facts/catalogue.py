@@ -144,6 +144,13 @@ _SOURCES: tuple[Source, ...] = (
         where="https://github.com/Totoro97/NeuS (its README links the prepared sets)",
     ),
     Source(
+        name="your COLMAP models",
+        holds="pictures whose cameras COLMAP found, with its points",
+        layout="colmap",
+        licence="yours",
+        where="take photographs and run https://colmap.github.io",
+    ),
+    Source(
         name="prepared caches",
         holds="any of these after 'ponder data prepare'",
         layout="prepared",
