@@ -72,13 +72,25 @@ def test_raw_ids_become_classes_of_the_set_that_is_named(tmp_path: Path) -> None
     ]
 
 
-def test_scans_of_different_classes_are_refused(tmp_path: Path) -> None:
+def test_labels_of_other_classes_are_left_out_with_a_warning(tmp_path: Path) -> None:
     write_room(tmp_path / "a.npz", nyu40=None)
     write_room(tmp_path / "b.npz", semantic=None, class_names=["floor", "wall", "ceiling"])
-    with pytest.raises(
-        ValueError, match=r"b\.npz: is labelled with floor, wall, ceiling, but .* with wall, floor"
+    scenes = opened(tmp_path)
+    with pytest.warns(
+        UserWarning, match=r"b\.npz: is labelled with floor, wall, ceiling, but .* with wall, floor"
     ):
-        opened(tmp_path)[1]
+        scene = scenes[1]
+    assert scene.semantic is None
+    assert scene.class_names == NYU40.names
+
+
+def test_broken_files_name_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    write_room(tmp_path / "b.npz", nyu40=None)
+    scenes = opened(tmp_path)
+    assert scenes.class_names == NYU40.names
+    with pytest.raises(ValueError, match=r"a\.npz: cannot be read"):
+        scenes[0]
 
 
 def test_labels_are_carried_to_virtual_views(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ in [0, 1]; label -1 means "ignore".
 from ponder_data.batch import Batch, collate, point_features
 from ponder_data.checks.finding import Finding
 from ponder_data.checks.folder import CheckReport, check_folder
+from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
@@ -92,6 +93,8 @@ __all__ = [
     "CachedScenes",
     "CheckReport",
     "Cloud",
+    "ColmapConfig",
+    "ColmapModels",
     "ColorCameraConfig",
     "ColorJitterConfig",
     "DepthNormals",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ponder_data.datasets.colmap import ColmapConfig, ColmapModels, is_colmap
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder, is_multi_view
@@ -119,6 +120,13 @@ LAYOUTS: tuple[Layout, ...] = (
         looked_for="cameras_sphere.npz or cameras.npz with image/",
         is_at=is_multi_view,
         open_at=lambda path: MultiViewFolder(MultiViewConfig(path=path, split="val")),
+    ),
+    Layout(
+        name="colmap",
+        title="model of COLMAP with its pictures",
+        looked_for="cameras, images and points3D (.bin or .txt), here or in sparse/, with images/",
+        is_at=is_colmap,
+        open_at=lambda path: ColmapModels(ColmapConfig(path=path, split="val")),
     ),
     Layout(
         name="lidarseg",

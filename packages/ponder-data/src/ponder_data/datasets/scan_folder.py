@@ -1,5 +1,6 @@
 """Scenes from a folder of scans: one file, one scene, without views."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -7,7 +8,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES, read_scan
-from ponder_data.datasets.scan_labels import LabelSetName, folder_class_names, named_label_set
+from ponder_data.datasets.scan_labels import (
+    LabelSetName,
+    folder_class_names,
+    named_classes,
+    named_label_set,
+)
 from ponder_data.scene import ClassIdError, Scene
 from ponder_data.scene_files import SceneFiles
 from ponder_data.scene_splits import EVERY_SPLIT, FOLDER_SPLITS
@@ -33,9 +39,10 @@ class ScanFolderConfig(BaseModel):
 class ScanFolder:
     """The scans of a folder and its subfolders by name, as the files hold them: whole, and without views.
 
-    Labels are classes of ``config.label_set``, or else of what the files themselves name (LAS: ASPRS; NPZ: its
-    ``class_names``); names of plain numbers stand in a file ``classes.txt`` of the folder, one a line. All scans of a
-    folder have the same classes. For views of virtual cameras see `VirtualScans`.
+    All scans of a folder have the same classes: those of ``config.label_set``, or else of a file ``classes.txt`` in the
+    folder (one name a line), or else those that the first file names which names any (LAS: ASPRS; NPZ: ``class_names``,
+    or NYU40 where it holds ``nyu40``). Where a file names others, its labels are left out with a warning. For views of
+    virtual cameras see `VirtualScans`.
 
     Raises:
         ValueError: when ``config.path`` is missing or holds no scan.
@@ -63,11 +70,12 @@ class ScanFolder:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes; where only the scans know them, the first scan is read for it."""
+        """Names of the classes; no points are read for them."""
         if self._label_set is not None:
             return self._label_set.names
         if self._found_names is None:
-            self._found_names = folder_class_names(self.path) or read_scan(self.files[0]).class_names
+            named = (names for file in self.files if (names := named_classes(file)))
+            self._found_names = folder_class_names(self.path) or next(named, ())
         return self._found_names
 
     def __len__(self) -> int:
@@ -77,7 +85,7 @@ class ScanFolder:
         """Read scan ``index``.
 
         Raises:
-            ValueError: when the file cannot be read, or its labels are not those of the folder's classes.
+            ValueError: when the file cannot be read, or a label is none of the folder's classes.
         """
         return self.read(self.files[index])
 
@@ -85,15 +93,18 @@ class ScanFolder:
         """Read a scan of the folder.
 
         Raises:
-            ValueError: when the file cannot be read, or its labels are not those of the folder's classes.
+            ValueError: when the file cannot be read, or a label is none of the folder's classes.
         """
         scan = read_scan(file, self._label_set, self.config.up)
         names = self.class_names
         if scan.semantic is not None and scan.class_names not in ((), names):
-            raise ValueError(
-                f"{file}: is labelled with {_few(scan.class_names)}, but the scans of {self.path} with {_few(names)}; "
-                "set label_set, or put scans of different classes into different folders"
+            warnings.warn(
+                f"{file}: is labelled with {_few(scan.class_names)}, but other scans of {self.path} with "
+                f"{_few(names)}; its labels are left out. Set label_set, or put scans of different classes into "
+                "different folders",
+                stacklevel=2,
             )
+            scan = replace(scan, semantic=None)
         highest = -1 if scan.semantic is None else int(scan.semantic.max())
         if names and highest >= len(names):
             raise ClassIdError(

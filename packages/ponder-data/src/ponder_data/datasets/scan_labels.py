@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 from ponder_data.labels import (
     ASPRS,
@@ -13,6 +14,7 @@ from ponder_data.labels import (
     STRUCTURED3D,
     LabelSet,
 )
+from ponder_data.scans.numpy_file import npz_class_names
 
 LabelSetName = Literal[
     "asprs", "nuscenes_lidarseg", "nyu40", "s3dis", "scannet20", "scannet200", "structured3d"
@@ -52,3 +54,19 @@ def folder_class_names(path: Path) -> tuple[str, ...]:
             f"{file}: holds {len(names)} names, {len(set(names))} different; give each class one line"
         )
     return names
+
+
+def named_classes(file: Path) -> tuple[str, ...]:
+    """Return the names of the classes that a scan file says its labels have, without reading its points.
+
+    A broken file says none; reading it tells what is wrong with it.
+    """
+    ending = file.suffix.lower()
+    if ending in (".las", ".laz"):
+        return ASPRS.names
+    if ending != ".npz":
+        return ()
+    try:
+        return npz_class_names(file)
+    except (OSError, ValueError, BadZipFile):
+        return ()

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ponder_data.labels.asprs import ASPRS
+from ponder_data.optional import load_laspy
 from ponder_data.scans.arrays import ScanArrays
-from ponder_data.scans.optional import load_laspy
 
 MOST_POINTS = 20_000_000
 """Of larger files every n-th point is read, so that they take at most about a gigabyte of memory."""

@@ -48,6 +48,18 @@ def read_npz(path: Path) -> ScanArrays:
         )
 
 
+def npz_class_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes of an NPZ file's labels; none where it has no labels or no names for them.
+
+    Raises:
+        OSError, ValueError, BadZipFile: where it is no such file.
+    """
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        if any(name in file.files for name in _SEMANTIC_NAMES):
+            return tuple(map(str, file["class_names"].tolist())) if "class_names" in file.files else ()
+        return NYU40.names if "nyu40" in file.files else ()
+
+
 def read_npy(path: Path) -> ScanArrays:
     """Return the columns of an NPY table: 3 of coordinates, 3 of colour if there are 6, 3 of normals if 9.
 

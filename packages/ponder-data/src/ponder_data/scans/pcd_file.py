@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ponder_data.optional import load_pypcd4
 from ponder_data.scans.arrays import ScanArrays
-from ponder_data.scans.optional import load_pypcd4
 
 _NORMAL_NAMES = (("normal_x", "normal_y", "normal_z"), ("nx", "ny", "nz"))
 _SEMANTIC_NAMES = ("label", "semantic", "class", "classification")
