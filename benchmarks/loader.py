@@ -22,8 +22,9 @@ from ponder_tasks.listener import SilentListener, StepReport
 from ponder_tasks.loading import load_batches
 from ponder_tasks.overrides import apply_overrides
 from ponder_tasks.pretrain.task import PretrainTask, run_pretraining
-from ponder_tasks.recipe import PretrainRecipe, scene_config_at
+from ponder_tasks.recipe import PretrainRecipe
 from ponder_tasks.recipes import get_recipe
+from ponder_tasks.scene_config import scene_config_at
 from torch import Tensor
 
 

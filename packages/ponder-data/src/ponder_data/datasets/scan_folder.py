@@ -14,7 +14,9 @@ from ponder_data.datasets.scan_labels import (
     named_classes,
     named_label_set,
 )
-from ponder_data.scene import Scene
+from ponder_data.scene import ClassIdError, Scene
+from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT, FOLDER_SPLITS
 
 
 class ScanFolderConfig(BaseModel):
@@ -105,11 +107,20 @@ class ScanFolder:
             scan = replace(scan, semantic=None)
         highest = -1 if scan.semantic is None else int(scan.semantic.max())
         if names and highest >= len(names):
-            raise ValueError(
+            raise ClassIdError(
                 f"{file}: a label is {highest}, but {self.path} has {len(names)} classes, {_few(names)}; "
                 "set label_set if the labels are raw ids of a known set"
             )
         return replace(scan, name=self.scene_name(file), dataset=self.name, class_names=names)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the file of scan ``index``."""
+        return SceneFiles(cloud=(self.files[index],))
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the split that the uppermost folder of scan ``index`` names, such as ``train/``; else all."""
+        top = self.files[index].relative_to(self.path).parts[0].lower()
+        return (FOLDER_SPLITS.get(top, EVERY_SPLIT),)
 
 
 def scan_files(path: Path) -> list[Path]:
