@@ -109,7 +109,7 @@ def test_warnings_alone_exit_with_0(ponder: Ponder, scans: Path) -> None:
     result = ponder("data", "check", str(scans))
     assert result.exit_code == 0
     assert "  warning  train/9.npy: holds no colours" in result.stdout
-    assert result.stdout.endswith("0 errors, 1 warnings\n")
+    assert result.stdout.endswith("0 errors, 1 warning\n")
 
 
 def test_prepare_says_what_it_takes_and_what_came_of_it(ponder: Ponder, scans: Path) -> None:

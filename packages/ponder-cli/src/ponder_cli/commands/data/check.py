@@ -67,8 +67,13 @@ def _print_report(report: "CheckReport") -> None:
             rest = len(findings) - SHOWN_PER_CHECK
             console.print(Text(f"  and {rest} more; --json lists all"), soft_wrap=True)
     warnings = len(report.findings) - report.errors
-    verdict = f"{report.errors} errors, {warnings} warnings" if report.findings else "nothing is wrong"
+    counted = f"{_counted(report.errors, 'error')}, {_counted(warnings, 'warning')}"
+    verdict = counted if report.findings else "nothing is wrong"
     read = (
         f"{report.examined}" if report.examined == report.scenes else f"{report.examined} of {report.scenes}"
     )
     console.print(Text(f"{report.path} ({report.layout}): {read} scenes examined, {verdict}"), soft_wrap=True)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

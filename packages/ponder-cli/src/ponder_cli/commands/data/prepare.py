@@ -20,7 +20,10 @@ FrameStride = Annotated[
 FramesPerScene = Annotated[
     int,
     typer.Option(
-        "--frames-per-scene", metavar="N", min=1, help="Cut sequences of frames into scenes of at most N."
+        "--frames-per-scene",
+        metavar="N",
+        min=1,
+        help="Cut sequences of frames into scenes of at most N; of 5 and more, some are held out.",
     ),
 ]
 ImageWidth = Annotated[
