@@ -25,7 +25,7 @@ METRICS = SegmentationMetrics(
 def evaluated(ponder: Ponder, monkeypatch: pytest.MonkeyPatch) -> Ponder:
     """Put a known evaluation in the place of the real one."""
 
-    def evaluate_run(run: Path, data: Path | None = None, **options: str) -> Evaluation:
+    def evaluate_run(run: Path, *options: object, **named: str) -> Evaluation:
         return Evaluation(
             run=run,
             task="segment",
@@ -64,3 +64,11 @@ def test_a_folder_that_is_no_run_is_one_line(ponder: Ponder) -> None:
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_export_needs_a_folder(evaluated: Ponder) -> None:
+    result = evaluated("eval", "rooms-semseg-1", "--export", "scannet")
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "error: --export and --out go together: --export says which files, --out where to\n"
+    )

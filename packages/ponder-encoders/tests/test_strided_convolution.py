@@ -168,8 +168,9 @@ def test_outputs_and_gradients_are_those_of_the_dense_convolution(
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(case=cases)
 def test_outputs_are_exactly_the_cells_that_are_reached(case: Case) -> None:
-    ones = torch.ones(case.geometry.volume, 1, 1)
-    occupied = case.grid(torch.ones(len(case.cells), 1), *case.inputs)
+    # In float64: oneDNN's float32 kernels with AVX-512 miscount where the stride exceeds the kernel (torch 2.11).
+    ones = torch.ones(case.geometry.volume, 1, 1, dtype=torch.float64)
+    occupied = case.grid(torch.ones(len(case.cells), 1, dtype=torch.float64), *case.inputs)
     counts = F.conv3d(occupied, case.kernel(ones).permute(4, 3, 0, 1, 2), None, *case.steps)
     found = (counts[:, 0] > 0.5).nonzero()
     keys = pack_keys(found[:, 0], found[:, 1:] - case.output_shift)

@@ -7,7 +7,7 @@ import torch
 import trimesh
 from ponder_tasks.checkpoint import load_weights
 from ponder_tasks.encoder_source import with_encoder
-from ponder_tasks.evaluation import evaluate_run
+from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
 from ponder_tasks.finetuning import finetune_task, run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.overrides import apply_overrides
@@ -74,7 +74,7 @@ def test_a_folder_of_meshes_is_learned(tmp_path: Path) -> None:
     data = {name: scene_config_at(getattr(recipe, name), folder) for name in ("train_data", "val_data")}
     found = trained(tmp_path / "run", recipe.model_copy(update=data))
     assert found["chamfer_l1"] > 0
-    assert evaluate_run(tmp_path / "run", folder).scenes == 1
+    assert evaluate_run(tmp_path / "run", EvaluationOptions(data=folder)).scenes == 1
 
 
 def test_rooms_are_no_solids() -> None:

@@ -12,6 +12,7 @@ from ponder_tasks.instances.evaluation import measure_instances
 from ponder_tasks.instances.model import InstanceModel
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
+from ponder_tasks.metrics.segmentation import ConfusionMatrix
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import (
@@ -25,13 +26,38 @@ from ponder_tasks.recipe import (
 from ponder_tasks.reconstruct.evaluation import measure_reconstruction
 from ponder_tasks.reconstruct.model import ReconstructionModel
 from ponder_tasks.scene_sources import open_scenes, open_shapes
-from ponder_tasks.segment.evaluation import measure_segmentation
+from ponder_tasks.segment.evaluation import segment_scenes
+from ponder_tasks.segment.export import ScanNetExport
 from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.voting import VotingConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """How to measure.
+
+    Attributes:
+        data: a folder to read the validation scenes from; the recipe's own where None.
+        voting: segmentation only: look at each scene many times.
+        scannet_export: segmentation only: a new folder for the files that ScanNet's benchmark takes.
+    """
+
+    data: Path | None = None
+    voting: VotingConfig | None = None
+    scannet_export: Path | None = None
+
+    @property
+    def segmentation_only(self) -> bool:
+        """Whether something is asked for that only segmentation can do."""
+        return self.voting is not None or self.scannet_export is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The measurements of a checkpoint; ``per_class`` where the task has classes."""
+    """The measurements of a checkpoint; ``per_class`` where the task has classes.
+
+    Without labels there are no measurements (segmentation that only exports).
+    """
 
     run: Path
     task: str
@@ -57,11 +83,14 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") -> Evaluation:
+def evaluate_run(
+    run: Path, options: EvaluationOptions = EvaluationOptions(), *, device: str = "cpu"
+) -> Evaluation:
     """Measure the newest checkpoint of ``run``: rendering of held-out views, or its task.
 
     Raises:
-        ValueError: when ``run`` holds no readable checkpoint or only an imported encoder, or the data is not there.
+        ValueError: when ``run`` holds no readable checkpoint or only an imported encoder, the data is not there, or
+            its task cannot do what ``options`` ask.
     """
     check_device(device)
     weights = load_weights(run)
@@ -70,32 +99,46 @@ def evaluate_run(run: Path, data: Path | None = None, *, device: str = "cpu") ->
             f"{run} holds an imported encoder, which alone predicts nothing to measure; "
             f"fine-tune it first, e.g. ponder finetune rooms-semseg --encoder {run}"
         )
+    if options.segmentation_only and not isinstance(weights.recipe, SegmentRecipe):
+        raise ValueError(
+            f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); voting and ScanNet's files are for "
+            "semantic segmentation: leave --vote and --export out"
+        )
     match weights.recipe:
         case PretrainRecipe():
-            return _evaluate_rendering(run, weights, weights.recipe, data, device)
+            return _evaluate_rendering(run, weights, weights.recipe, options.data, device)
         case SegmentRecipe():
-            return _evaluate_segmentation(run, weights, weights.recipe, data, device)
+            return _evaluate_segmentation(run, weights, weights.recipe, options, device)
         case InstanceRecipe():
-            return _evaluate_instances(run, weights, weights.recipe, data, device)
+            return _evaluate_instances(run, weights, weights.recipe, options.data, device)
         case ReconstructRecipe():
-            return _evaluate_reconstruction(run, weights, weights.recipe, data, device)
+            return _evaluate_reconstruction(run, weights, weights.recipe, options.data, device)
 
 
 def _evaluate_segmentation(
-    run: Path, weights: Weights, recipe: SegmentRecipe, data: Path | None, device: str
+    run: Path, weights: Weights, recipe: SegmentRecipe, options: EvaluationOptions, device: str
 ) -> Evaluation:
-    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    scenes = open_scenes(scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data)
+    export = ScanNetExport(options.scannet_export, scenes.class_names) if options.scannet_export else None
     model = SegmentationModel(recipe, classes=len(scenes.class_names))
     model.load_state_dict(dict(weights.tensors))
-    metrics = measure_segmentation(model.eval().to(device), scenes, recipe.sample.grid_size)
+    model.eval().to(device)
+    matrix = ConfusionMatrix(scenes.class_names)
+    for segmented in segment_scenes(model, scenes, recipe.sample.grid_size, options.voting):
+        if segmented.scene.semantic is not None:
+            matrix.add(segmented.prediction, segmented.scene.semantic)
+        if export:
+            export.write(segmented)
+    measurable = export is None or int(matrix.counts().sum()) > 0
+    metrics = matrix.metrics() if measurable else None
     return Evaluation(
         run=run,
         task=recipe.task,
         recipe=recipe.name,
         checkpoint=weights.source.parent.name,
         scenes=len(scenes),
-        measurements=metrics.measurements(),
-        per_class=metrics.per_class(),
+        measurements=metrics.measurements() if metrics else (),
+        per_class=metrics.per_class() if metrics else None,
     )
 
 

@@ -1,5 +1,7 @@
 """``ponder eval``: measure a run again."""
 
+from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,27 +12,64 @@ from ponder_cli.options import DEFAULT_RUNS, AsJson, Data, NamedDevice, OneDevic
 from ponder_cli.runs import find_run
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or its name.")]
+Vote = Annotated[
+    bool,
+    typer.Option(
+        "--vote",
+        help="Segmentation: look at every point of a scene turned, scaled and mirrored, and average.",
+    ),
+]
+
+
+class ExportFormat(str, Enum):
+    """Benchmarks that predictions can be written for."""
+
+    scannet = "scannet"
+
+
+Export = Annotated[
+    ExportFormat | None,
+    typer.Option("--export", help="Segmentation: also write the files this benchmark takes, to --out."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="A new folder for the files of --export.")
+]
 
 
 def evaluate(
     run: Run,
     as_json: AsJson = False,
     data: Data = None,
+    vote: Vote = False,
+    export: Export = None,
+    out: Out = None,
     device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Measure a run on its held-out scenes."""
-    from ponder_tasks.evaluation import evaluate_run
+    if (export is None) != (out is None):
+        raise ValueError("--export and --out go together: --export says which files, --out where to")
+    from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
+    from ponder_tasks.segment.voting import VotingConfig
 
     from ponder_cli.tables import class_table, measurement_table
 
-    evaluation = evaluate_run(find_run(runs, run), data, device=device.value)
+    evaluation = evaluate_run(
+        find_run(runs, run),
+        EvaluationOptions(data=data, voting=VotingConfig() if vote else None, scannet_export=out),
+        device=device.value,
+    )
     if as_json:
         print(evaluation.as_json())
         return
     console = results()
     title = f"{evaluation.run}, {evaluation.checkpoint}, {evaluation.scenes} validation scenes"
     console.print(Text(title, style="bold"), soft_wrap=True)
-    console.print(measurement_table(evaluation.measurements))
+    if evaluation.measurements:
+        console.print(measurement_table(evaluation.measurements))
+    else:
+        console.print("no scene is labelled, so there is nothing to measure")
     if evaluation.per_class:
         console.print(class_table(evaluation.per_class))
+    if out:
+        console.print(f"predictions {out}", soft_wrap=True)

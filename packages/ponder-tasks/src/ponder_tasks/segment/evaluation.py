@@ -1,4 +1,4 @@
-"""Measuring a segmentation model: every point of every validation scene is predicted once."""
+"""Measuring a segmentation model: every point of every validation scene is predicted, at one look or by voting."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ponder_tasks.metrics.segmentation import ConfusionMatrix, SegmentationMetrics
 from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.voting import VotingConfig, vote
 from ponder_tasks.whole_scene import whole_scene
 
 
@@ -22,22 +23,34 @@ class Segmented:
 
 
 @torch.no_grad()
-def segment_scene(model: SegmentationModel, scene: Scene, grid_size: float) -> Segmented:
-    """Predict the class of every point of ``scene``; points of one grid cell share their prediction."""
+def segment_scene(
+    model: SegmentationModel, scene: Scene, grid_size: float, voting: VotingConfig | None = None
+) -> Segmented:
+    """Predict the class of every point of ``scene``.
+
+    Without ``voting``, the scene is looked at once and points of one grid cell share their prediction.
+
+    Raises:
+        ValueError: when the scene has fewer than two points or values that are not finite.
+    """
     whole = whole_scene(scene, grid_size)
+    if voting is not None:
+        return Segmented(scene=whole.scene, prediction=vote(model, scene, grid_size, voting).argmax(dim=1))
     device = next(model.parameters()).device
     prediction = model.logits(whole.batch.to(device)).argmax(dim=1).cpu()
     return Segmented(scene=whole.scene, prediction=prediction[whole.inverse])
 
 
-def segment_scenes(model: SegmentationModel, scenes: Scenes, grid_size: float) -> Iterator[Segmented]:
+def segment_scenes(
+    model: SegmentationModel, scenes: Scenes, grid_size: float, voting: VotingConfig | None = None
+) -> Iterator[Segmented]:
     """Predict all ``scenes``, one after the other."""
     for index in range(len(scenes)):
-        yield segment_scene(model, scenes[index], grid_size)
+        yield segment_scene(model, scenes[index], grid_size, voting)
 
 
 def measure_segmentation(model: SegmentationModel, scenes: Scenes, grid_size: float) -> SegmentationMetrics:
-    """Return mIoU, mAcc, allAcc over all labelled points of ``scenes``.
+    """Return mIoU, mAcc, allAcc over all labelled points of ``scenes``, each looked at once.
 
     Raises:
         ValueError: when no point is labelled.
