@@ -55,6 +55,7 @@ def time_batches(recipe: PretrainRecipe, workers: int, epochs: int) -> str:
     moments, moved = [time.perf_counter()], [0.0]
     with load_batches(PretrainTask(longer).batches(0, 1), first=0, workers=workers) as batches:
         for batch in batches:
+            assert isinstance(batch, Batch), "pre-training batches are these"
             moments.append(time.perf_counter())
             moved.append(megabytes(batch))
     first = moments[per_epoch] - moments[1]

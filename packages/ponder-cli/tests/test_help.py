@@ -23,6 +23,7 @@ def test_no_arguments_show_help_with_an_example(ponder: Ponder) -> None:
         "finetune",
         "eval",
         "encode",
+        "predict",
         "reconstruct",
         "import",
         "recipes",
