@@ -29,7 +29,12 @@ def rooms_detect() -> DetectRecipe:
         encoder=small_encoder(),
         classes=FURNITURE,
         votenet=VoteNetConfig(
-            seeds=512, proposals=96, channels=96, heading_bins=6, heading_period="half-turn"
+            seeds=1024,
+            proposals=96,
+            channels=96,
+            heading_bins=6,
+            heading_period="half-turn",
+            seed_classes=True,
         ),
         optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=300, batch_size=4, workers=1, checkpoint_every=100),
