@@ -99,7 +99,13 @@ def recipe(*, points: bool) -> DetectRecipe:
         classes=("pole", "chest"),
         points=tiny if points else None,
         votenet=VoteNetConfig(
-            seeds=96, proposals=40, channels=32, heading_bins=4, heading_period="half-turn", neighbours=8
+            seeds=96,
+            proposals=40,
+            channels=32,
+            heading_bins=4,
+            heading_period="half-turn",
+            seed_classes=True,
+            neighbours=8,
         ),
     )
 

@@ -1,6 +1,7 @@
 """Targets and losses of VoteNet: against loops, on perfect proposals, and where there is nothing to find."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from ponder_encoders.set_abstraction import PointLevel
 from ponder_render import Losses
 from ponder_tasks.boxes.oriented_boxes import OrientedBoxes
 from ponder_tasks.detect.headings import HeadingBins
-from ponder_tasks.detect.losses import DetectionLossConfig, detection_losses
+from ponder_tasks.detect.losses import DetectionLossConfig, detection_losses, seed_class_loss
 from ponder_tasks.detect.targets import proposal_targets, vote_targets
 from ponder_tasks.detect.true_boxes import (
     NO_SCENE,
@@ -202,6 +203,21 @@ def test_where_there_is_nothing_to_find_losses_and_gradients_stay_finite(nothing
         assert torch.isfinite(tensor.grad).all()
     if nothing == "no box at all":
         assert {name for name, value in found.named().items() if value != 0} == {"objectness"}
+
+
+def test_seeds_that_say_their_class_are_judged_by_the_box_they_lie_on() -> None:
+    scores = torch.randn(12, 4, generator=torch.Generator().manual_seed(2))
+    proposals = replace(random_proposals(), seed_score=scores)
+    # Classes of the seeds' boxes, 3 where there is none; see the test of votes.
+    expected = [0, 1, 3, 3, 0, 3, 2, 3, 3, 2, 3, 2]
+    each = [-scores[seed].log_softmax(0)[label] for seed, label in enumerate(expected)]
+    assert losses(proposals, truth()).named()["seed_class"] == pytest.approx(
+        float(torch.stack(each).mean()), rel=1e-5
+    )
+    assert "seed_class" not in losses(random_proposals(), truth()).named()
+    seeds, batch = seeds_and_batch()
+    with pytest.raises(ValueError, match=r"set votenet\.seed_classes"):
+        seed_class_loss(random_proposals(), vote_targets(seeds, batch, truth()))
 
 
 def test_weights_choose_what_is_computed() -> None:

@@ -32,6 +32,9 @@ class DetectionLossConfig(BaseModel):
     size_class: float = Field(default=0.1, ge=0, description="weight of the class of the size")
     size_rest: float = Field(default=1.0, ge=0, description="weight of the size beside its class's mean")
     semantic: float = Field(default=0.1, ge=0, description="weight of the class")
+    seed_class: float = Field(
+        default=1.0, ge=0, description="weight of the class of each seed, where votenet.seed_classes is set"
+    )
 
 
 def detection_losses(
@@ -59,6 +62,8 @@ def detection_losses(
         "size_rest": lambda: size_rest_loss(proposals, truth, assigned, mean_sizes),
         "semantic": lambda: semantic_loss(proposals, truth, assigned),
     }
+    if proposals.seed_score is not None:
+        computed["seed_class"] = lambda: seed_class_loss(proposals, votes)
     weights = {name: float(getattr(config, name)) for name in computed}
     terms = tuple(
         LossTerm(name=name, value=computed[name](), weight=weight)
@@ -128,6 +133,20 @@ def semantic_loss(proposals: Proposals, truth: TrueBoxes, assigned: ProposalTarg
     """Return the cross-entropy of the class."""
     each = F.cross_entropy(proposals.class_score, truth.label[assigned.nearest], reduction="none")
     return _mean_where(assigned.is_object, each)
+
+
+def seed_class_loss(proposals: Proposals, votes: VoteTargets) -> Float[Tensor, ""]:
+    """Return the cross-entropy of the class of every seed; the last class is that of seeds on no object.
+
+    Raises:
+        ValueError: when the seeds say no class.
+    """
+    if proposals.seed_score is None:
+        raise ValueError(
+            "the proposals come from a VoteNet whose seeds say no class; set votenet.seed_classes"
+        )
+    nothing = proposals.seed_score.shape[1] - 1
+    return F.cross_entropy(proposals.seed_score, torch.where(votes.on_object, votes.label, nothing))
 
 
 def _mean_where(counted: Bool[Tensor, " rows"], values: Float[Tensor, " rows"]) -> Float[Tensor, ""]:

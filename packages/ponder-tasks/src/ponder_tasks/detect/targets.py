@@ -19,10 +19,11 @@ FAR = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteTargets:
-    """For each seed whether it lies on an object that has a box, and the centre of that, metres."""
+    """For each seed whether it lies on an object that has a box, and the centre (m) and class of that."""
 
     on_object: Bool[Tensor, " seeds"]
     center: Float[Tensor, "seeds 3"]
+    label: Int[Tensor, " seeds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ def vote_targets(seeds: PointLevel, batch: Batch, truth: TrueBoxes) -> VoteTarge
     counts = torch.tensor(seeds.lengths, device=instance.device)
     scene = torch.repeat_interleave(torch.arange(len(seeds.lengths), device=instance.device), counts)
     same = (instance[:, None] == truth.instance[None]) & (scene[:, None] == truth.scene[None])
-    return VoteTargets(on_object=same.any(dim=1), center=truth.boxes.center[same.int().argmax(dim=1)])
+    box = same.int().argmax(dim=1)
+    return VoteTargets(on_object=same.any(dim=1), center=truth.boxes.center[box], label=truth.label[box])
 
 
 def proposal_targets(proposals: Proposals, truth: TrueBoxes) -> ProposalTargets:

@@ -41,6 +41,10 @@ class VoteNetConfig(BaseModel):
         default="turn",
         description="after which a heading counts as the same: half a turn leaves a box where it was",
     )
+    seed_classes: bool = Field(
+        default=False,
+        description="let every seed say its class too, which the paper does not: short runs need so dense a signal",
+    )
     norm_momentum: float = Field(
         default=0.1, gt=0, le=1, description="share of each batch in the running statistics"
     )
@@ -64,6 +68,7 @@ class Proposals:
         heading_score, heading_rest: of each heading bin; rests in half widths of a bin.
         size_score, size_rest: of each class of sizes, one for every class of objects; rests in mean sizes.
         class_score: of each class.
+        seed_score: of each class, and of none, for each seed; None without ``config.seed_classes``.
     """
 
     votes: Float[Tensor, "seeds 3"]
@@ -76,6 +81,7 @@ class Proposals:
     size_score: Float[Tensor, "proposals classes"]
     size_rest: Float[Tensor, "proposals classes 3"]
     class_score: Float[Tensor, "proposals classes"]
+    seed_score: Float[Tensor, "seeds kinds"] | None = None
 
     def scene(self) -> Int[Tensor, " proposals"]:
         """Return the scene of each proposal."""
@@ -135,6 +141,7 @@ class VoteNet(nn.Module):
         self.mlp = SharedMlp(width, (width, width), activation=torch.relu, momentum=momentum)
         self._parts = (2, 3, config.heading_bins, config.heading_bins, classes, 3 * classes, classes)
         self.out = nn.Linear(width, sum(self._parts))
+        self.seed_classes = nn.Linear(inputs, classes + 1) if config.seed_classes else None
 
     def forward(self, seeds: PointLevel) -> Proposals:
         """Return the proposals of all scenes; gradients reach the seeds' features and all parameters."""
@@ -153,4 +160,5 @@ class VoteNet(nn.Module):
             size_score=size_score,
             size_rest=size_rest.unflatten(1, (self.classes, 3)),
             class_score=class_score,
+            seed_score=None if self.seed_classes is None else self.seed_classes(seeds.features),
         )

@@ -3,6 +3,7 @@
 from ponder_data import AugmentationConfig, ColorJitterConfig, SampleConfig, SyntheticRoomsConfig
 from ponder_encoders import PointNet2Config
 
+from ponder_tasks.detect.losses import DetectionLossConfig
 from ponder_tasks.detect.votenet import VoteNetConfig
 from ponder_tasks.recipe import DetectRecipe, TrainerConfig
 from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
@@ -29,8 +30,15 @@ def rooms_detect() -> DetectRecipe:
         encoder=small_encoder(),
         classes=FURNITURE,
         votenet=VoteNetConfig(
-            seeds=512, proposals=96, channels=96, heading_bins=6, heading_period="half-turn"
+            seeds=1024,
+            proposals=96,
+            channels=96,
+            heading_bins=6,
+            heading_period="half-turn",
+            seed_classes=True,
         ),
+        # Classes count for more than in the paper, whose runs see hundreds of times as many scenes.
+        losses=DetectionLossConfig(size_class=0.3, semantic=0.3),
         optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=300, batch_size=4, workers=1, checkpoint_every=100),
     )
