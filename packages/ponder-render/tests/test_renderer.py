@@ -243,7 +243,7 @@ def test_features_in_cells_make_the_volume_of_the_points_they_are_of() -> None:
     with pytest.raises(
         ValueError, match=r"features have \(4, 4, 3\) cells but renderer.volume_shape is \(5, 4, 3\)"
     ):
-        renderer.build_volume_from_cells(pooled.features[:, :, 1:], pooled.count, bounds)
+        renderer.build_volume_from_cells(pooled.features[:, :, 1:], pooled.count[:, 1:], bounds)
 
 
 def test_a_volume_of_other_channels_is_an_error(make_volume: MakeVolume, make_rays: MakeRays) -> None:

@@ -18,12 +18,14 @@ from ponder_data import (
 )
 from ponder_data.streets.lidar import LidarConfig
 from ponder_tasks.encoder_source import with_encoder
+from ponder_tasks.encoding import encode_scan
 from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
 from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.outdoor.lidarseg_export import LidarsegExport, with_all_points
 from ponder_tasks.pretrain.task import run_pretraining
-from ponder_tasks.recipe import scene_config_at
+from ponder_tasks.recipe import SegmentRecipe, scene_config_at
+from ponder_tasks.recipes import get_recipe
 from ponder_tasks.segment.evaluation import Segmented
 
 
@@ -56,6 +58,17 @@ def test_the_encoder_goes_on_to_segment_on_its_own_grid(pretrained: Path, tmp_pa
     assert started.sample.grid_size == small_pretraining().sample.grid_size
     end = run_finetuning(started, tmp_path / "semseg", command="test", listener=SilentListener())
     assert {measurement.name for measurement in end.measurements} >= {"miou"}
+
+
+def test_an_encoder_of_sweeps_is_none_of_rooms(pretrained: Path, tmp_path: Path) -> None:
+    rooms = get_recipe("rooms-semseg")
+    assert isinstance(rooms, SegmentRecipe)
+    with pytest.raises(ValueError, match=r"reads 4 channels of each point .*, but here there are 6 channels"):
+        with_encoder(rooms, str(pretrained))
+    scan = tmp_path / "scan.npy"
+    np.save(scan, np.random.default_rng(0).random((50, 3), dtype=np.float32))
+    with pytest.raises(ValueError, match=r"reads 4 channels of each point"):
+        encode_scan(scan, pretrained, tmp_path / "features.npz")
 
 
 def test_lidarseg_files_hold_a_class_of_every_point_of_a_sweep(tmp_path: Path) -> None:
