@@ -65,8 +65,8 @@ def test_an_encoder_of_sweeps_is_none_of_rooms(pretrained: Path, tmp_path: Path)
     assert isinstance(rooms, SegmentRecipe)
     with pytest.raises(ValueError, match=r"reads 4 channels of each point .*, but here there are 6 channels"):
         with_encoder(rooms, str(pretrained))
-    scan = tmp_path / "scan.npy"
-    np.save(scan, np.random.default_rng(0).random((50, 3), dtype=np.float32))
+    scan, numbers = tmp_path / "scan.npz", np.random.default_rng(0).random((50, 3), dtype=np.float32)
+    np.savez(scan, coord=numbers, color=numbers, normal=np.full((50, 3), 3**-0.5, dtype=np.float32))
     with pytest.raises(ValueError, match=r"reads 4 channels of each point"):
         encode_scan(scan, pretrained, tmp_path / "features.npz")
 
