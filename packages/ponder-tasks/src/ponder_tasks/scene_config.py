@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 from ponder_data import (
     ArkitScenesConfig,
     FurnitureShapesConfig,
+    LidarsegFolderConfig,
     Matterport3dConfig,
     MeshFolderConfig,
+    NuScenesConfig,
     PreparedScenesConfig,
     RgbdSequenceConfig,
     S3disConfig,
@@ -15,6 +17,7 @@ from ponder_data import (
     ScanNetppConfig,
     Structured3dConfig,
     SyntheticRoomsConfig,
+    SyntheticStreetsConfig,
     VirtualScansConfig,
     is_cache,
 )
@@ -30,10 +33,16 @@ DatasetConfig = Annotated[
     | S3disConfig
     | Structured3dConfig
     | ArkitScenesConfig
-    | Matterport3dConfig,
+    | Matterport3dConfig
+    | SyntheticStreetsConfig
+    | NuScenesConfig
+    | LidarsegFolderConfig,
     Field(discriminator="kind"),
 ]
 """One dataset."""
+
+GeneratedConfig = SyntheticRoomsConfig | SyntheticStreetsConfig | FurnitureShapesConfig
+"""What is made anew each time and read from nowhere."""
 
 ShapesConfig = FurnitureShapesConfig | MeshFolderConfig
 """Solids, whose inside is known."""
@@ -80,6 +89,9 @@ SceneConfig = Annotated[
     | Structured3dConfig
     | ArkitScenesConfig
     | Matterport3dConfig
+    | SyntheticStreetsConfig
+    | NuScenesConfig
+    | LidarsegFolderConfig
     | FurnitureShapesConfig
     | MeshFolderConfig
     | MixtureConfig,
@@ -100,17 +112,17 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     """
     if isinstance(config, MixtureConfig):
         return config.model_copy(update={"parts": tuple(_part_at(part, path) for part in config.parts)})
-    if is_cache(path) and not isinstance(config, ShapesConfig):
+    if is_cache(path) and not isinstance(config, ShapesConfig | LidarsegFolderConfig):
         return PreparedScenesConfig.model_validate({"path": path, "split": config.split})
     if isinstance(config, PreparedScenesConfig):
         raise ValueError(f"--data {path}: is no prepared cache; make one with 'ponder data prepare'")
-    if isinstance(config, SyntheticRoomsConfig | FurnitureShapesConfig):
+    if isinstance(config, GeneratedConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     return config.model_copy(update={"path": path})
 
 
 def _part_at(part: MixPartConfig, path: Path) -> MixPartConfig:
-    if isinstance(part.data, SyntheticRoomsConfig):
+    if isinstance(part.data, GeneratedConfig):
         return part
     folder = path / part.data.kind
     if not folder.is_dir():

@@ -6,12 +6,16 @@ from ponder_data import (
     CachedScenes,
     FurnitureShapes,
     FurnitureShapesConfig,
+    LidarsegFolder,
+    LidarsegFolderConfig,
     Matterport3d,
     Matterport3dConfig,
     MeshFolder,
     MeshFolderConfig,
     MixPart,
     Mixture,
+    NuScenes,
+    NuScenesConfig,
     PreparedScenes,
     PreparedScenesConfig,
     RgbdSequence,
@@ -28,11 +32,13 @@ from ponder_data import (
     Structured3dConfig,
     SyntheticRooms,
     SyntheticRoomsConfig,
+    SyntheticStreets,
+    SyntheticStreetsConfig,
     VirtualScans,
     VirtualScansConfig,
 )
 
-from ponder_tasks.scene_config import DatasetConfig, MixtureConfig, SceneConfig, ShapesConfig
+from ponder_tasks.scene_config import DatasetConfig, GeneratedConfig, MixtureConfig, SceneConfig, ShapesConfig
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -52,7 +58,7 @@ def open_scenes(config: SceneConfig) -> Scenes:
             for part in config.parts
         ]
         return Mixture(parts, config.class_names)
-    scenes = open_shapes(config) if isinstance(config, ShapesConfig) else _opened(config)
+    scenes = read_dataset(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
@@ -74,12 +80,17 @@ def open_shapes(config: SceneConfig) -> Shapes:
     )
 
 
-def _opened(config: DatasetConfig) -> Scenes:
-    if not isinstance(config, SyntheticRoomsConfig) and config.path is None:
+def read_dataset(config: DatasetConfig | ShapesConfig) -> Scenes:
+    """Return the scenes of one dataset, read again each time they are asked for; errors as :func:`open_scenes`."""
+    if not isinstance(config, GeneratedConfig) and config.path is None:
         raise ValueError(f"this recipe reads {_words(config)} from a folder; name it with --data FOLDER")
     match config:
+        case FurnitureShapesConfig() | MeshFolderConfig():
+            return open_shapes(config)
         case SyntheticRoomsConfig():
             return SyntheticRooms(config)
+        case SyntheticStreetsConfig():
+            return SyntheticStreets(config)
         case PreparedScenesConfig():
             return PreparedScenes(config)
         case RgbdSequenceConfig():
@@ -98,13 +109,25 @@ def _opened(config: DatasetConfig) -> Scenes:
             return ArkitScenes(config)
         case Matterport3dConfig():
             return Matterport3d(config)
+        case NuScenesConfig():
+            return NuScenes(config)
+        case LidarsegFolderConfig():
+            return LidarsegFolder(config)
 
 
-def _words(config: DatasetConfig) -> str:
-    if isinstance(config, RgbdSequenceConfig):
-        return "posed RGB-D frames"
-    if isinstance(config, VirtualScansConfig):
-        return "scans"
-    if isinstance(config, PreparedScenesConfig):
-        return "a prepared cache"
-    return f"the dataset {config.kind}"
+def _words(config: DatasetConfig | ShapesConfig) -> str:
+    match config:
+        case RgbdSequenceConfig():
+            return "posed RGB-D frames"
+        case VirtualScansConfig():
+            return "scans"
+        case MeshFolderConfig():
+            return "watertight meshes"
+        case PreparedScenesConfig():
+            return "a prepared cache"
+        case NuScenesConfig():
+            return "nuScenes (samples/, sweeps/ and the tables)"
+        case LidarsegFolderConfig():
+            return "labelled LiDAR sweeps (NAME.pcd.bin beside NAME_lidarseg.bin)"
+        case _:
+            return f"the dataset {config.kind}"
