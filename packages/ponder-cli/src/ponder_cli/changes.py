@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 from ponder_cli.options import Device
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
+    from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
     from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 
-    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | FinetuneRecipe)
+    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | StreetsPretrainRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Changes:
         return [option for option, present in given.items() if present]
 
 
-def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) -> "RecipeKind":
+def chosen_recipe(name: str | None, kinds: "tuple[type[RecipeKind], ...]", changes: Changes) -> "RecipeKind":
     """Return the recipe called ``name`` with ``changes`` made; without a name, the one in the recipe file.
 
     Raises:
@@ -48,7 +49,7 @@ def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) 
     from ponder_tasks.recipes import get_recipe
 
     if name is not None:
-        recipe = of_kind(get_recipe(name), kind)
+        recipe = of_kind(get_recipe(name), kinds)
         if changes.preset is not None:
             recipe = _preset(recipe, changes.preset)
         if changes.recipe_file is not None:
@@ -56,7 +57,7 @@ def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) 
     elif changes.preset is not None:
         raise ValueError(f"--preset {changes.preset} changes a recipe: name one; 'ponder recipes' lists them")
     elif changes.recipe_file is not None:
-        recipe = of_kind(read_recipe(changes.recipe_file), kind)
+        recipe = of_kind(read_recipe(changes.recipe_file), kinds)
     else:
         raise ValueError("no recipe given; 'ponder recipes' lists them")
     recipe = apply_overrides(recipe, changes.assignments)
@@ -65,19 +66,20 @@ def chosen_recipe(name: str | None, kind: "type[RecipeKind]", changes: Changes) 
     return apply_overrides(recipe, _trainer_assignments(changes))
 
 
-def of_kind(recipe: "Recipe", kind: "type[RecipeKind]") -> "RecipeKind":
-    """Return ``recipe``, known to be of the kind that a command runs.
+def of_kind(recipe: "Recipe", kinds: "tuple[type[RecipeKind], ...]") -> "RecipeKind":
+    """Return ``recipe``, known to be of the kinds that a command runs.
 
     Raises:
         ValueError: when it is of another; names the command that runs it.
     """
+    from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
     from ponder_tasks.recipe import ImportRecipe, PretrainRecipe
 
-    if isinstance(recipe, kind):
+    if isinstance(recipe, kinds):
         return recipe
     if isinstance(recipe, ImportRecipe):
         raise ValueError(f"{recipe.name} is an imported encoder, not a run that can be repeated or resumed")
-    right = "pretrain" if isinstance(recipe, PretrainRecipe) else "finetune"
+    right = "pretrain" if isinstance(recipe, PretrainRecipe | StreetsPretrainRecipe) else "finetune"
     raise ValueError(f"{recipe.name} is a recipe for 'ponder {right}'; use that command")
 
 
@@ -87,7 +89,10 @@ def _preset(recipe: "RecipeKind", preset: str) -> "RecipeKind":
 
     if preset not in PRESETS:
         raise ValueError(f"there is no preset {preset!r}; there are: {', '.join(PRESETS)}")
-    assert isinstance(recipe, PretrainRecipe), "only ponder pretrain has --preset"
+    if not isinstance(recipe, PretrainRecipe):
+        raise ValueError(
+            f"--preset {preset} says which labels are used; {recipe.name} uses none: leave it out"
+        )
     return PRESETS[preset](recipe)
 
 

@@ -14,9 +14,10 @@ from ponder_cli.runs import LATEST, find_run, latest_run, new_run
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.listener import TrainingEnd
+    from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
     from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
 
-    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | FinetuneRecipe)
+    RecipeKind = TypeVar("RecipeKind", bound=PretrainRecipe | StreetsPretrainRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class TrainingRequest:
         """Whether a run is to be continued."""
         return self.resume is not None
 
-    def open(self, kind: "type[RecipeKind]") -> "tuple[RecipeKind, Path]":
-        """Return the recipe to follow and the folder of the run, which exists only when it is resumed.
+    def open(self, *kinds: "type[RecipeKind]") -> "tuple[RecipeKind, Path]":
+        """Return the recipe to follow, of one of ``kinds``, and the run's folder, which exists only when it is resumed.
 
         Raises:
             ValueError: when there is no such recipe or run, or the options do not fit.
@@ -45,8 +46,8 @@ class TrainingRequest:
 
         if self.resume is not None:
             path = self._resumed(self.resume)
-            return of_kind(RunFolder.open(path).recipe(), kind), path
-        recipe = chosen_recipe(self.recipe, kind, self.changes)
+            return of_kind(RunFolder.open(path).recipe(), kinds), path
+        recipe = chosen_recipe(self.recipe, kinds, self.changes)
         return recipe, new_run(self.runs, self.name, recipe.name)
 
     def _resumed(self, resume: str) -> Path:

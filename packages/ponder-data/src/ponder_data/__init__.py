@@ -4,7 +4,7 @@ Conventions: metres, right-handed world, Z up; OpenCV cameras; z-depth in metres
 in [0, 1]; label -1 means "ignore".
 """
 
-from ponder_data.batch import Batch, collate, point_features
+from ponder_data.batch import Batch, collate, point_features, scene_features, sweep_features
 from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
@@ -43,7 +43,7 @@ from ponder_data.depth import (
 from ponder_data.draws import draw_distinct, draw_event, draw_uniform
 from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
-from ponder_data.grid import GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
+from ponder_data.grid import GridCell, GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.layouts import LAYOUTS, Layout, detect_layout, open_dataset
 from ponder_data.mixture import MixPart, Mixture, Visits, class_map, merged_classes, relabelled
 from ponder_data.normals import estimate_normals
@@ -116,6 +116,7 @@ __all__ = [
     "ElasticConfig",
     "FurnitureShapes",
     "FurnitureShapesConfig",
+    "GridCell",
     "GridSample",
     "JitterConfig",
     "JoinedScenes",
@@ -207,9 +208,11 @@ __all__ = [
     "relabelled",
     "sample_rays",
     "sample_scene",
+    "scene_features",
     "scene_fragments",
     "scene_surfels",
     "splat",
+    "sweep_features",
     "take_points",
     "to_world",
     "unit_frame",

@@ -13,7 +13,7 @@ from torch import Tensor
 from ponder_data.packed_boxes import PackedBoxes, pack_boxes
 from ponder_data.rays import Rays, concatenate_rays, with_scene_index
 from ponder_data.sample import Sample
-from ponder_data.scene import IGNORE_LABEL
+from ponder_data.scene import IGNORE_LABEL, Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class Batch:
     Attributes:
         coord: metres, the (augmented) world frame of each scene.
         grid_coord: integer cell of each point, non-negative within each scene.
-        features: what the encoder reads, 6 channels: colour scaled to [-1, 1], then the unit normal.
+        features: what the encoder reads: 6 channels, colour scaled to [-1, 1] and the unit normal; of a vehicle's
+            LiDAR 4 channels, see :func:`sweep_features`.
         offsets: cumulative number of points; the last is the total.
         lower, upper: corners of each scene's axis-aligned bounds before points were dropped, metres.
         semantic: class of each point, -1 where unknown.
@@ -77,6 +78,34 @@ def point_features(
     return torch.cat((color * 2.0 - 1.0, normal), dim=1)
 
 
+def sweep_features(scene: Scene) -> Float[Tensor, "points 4"]:
+    """Return what the encoders read of a vehicle's LiDAR, each of about unit size.
+
+    Height over the sensor / 2 m, horizontal distance from it / 25 m, intensity, seconds before the keyframe / 0.5 s.
+    None of them changes when the scene is turned about the vehicle; intensity is 0 where the sensor does not tell it.
+    """
+    assert scene.time is not None, "only sweeps have times"
+    intensity = torch.zeros_like(scene.time) if scene.intensity is None else scene.intensity
+    distance = torch.linalg.vector_norm(scene.coord[:, :2], dim=1)
+    columns = (scene.coord[:, 2] / 2.0, distance / 25.0, intensity, scene.time / 0.5)
+    return torch.stack([column.to(scene.coord.dtype) for column in columns], dim=1)
+
+
+def scene_features(scene: Scene) -> Float[Tensor, "points channels"]:
+    """Return what the encoders read: of a vehicle's LiDAR :func:`sweep_features`, else :func:`point_features`."""
+    return sweep_features(scene) if scene.is_swept else point_features(scene.color, scene.normal)
+
+
+def _packed_features(samples: Sequence[Sample]) -> Float[Tensor, "points channels"]:
+    if len({sample.scene.is_swept for sample in samples}) > 1:
+        names = ", ".join(sample.scene.name for sample in samples)
+        raise ValueError(
+            f"collate: of {names}, some are a vehicle's LiDAR and some are not, and encoders read other features of "
+            "them; train on one kind"
+        )
+    return torch.cat([scene_features(sample.scene) for sample in samples])
+
+
 def _packed_labels(samples: Sequence[Sample], name: str) -> Int[Tensor, " points"]:
     """Return one label per point over all samples, -1 for scenes that have none."""
     labels = []
@@ -125,7 +154,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
     Raises:
         ValueError: when there is no sample, a scene was not sampled on the grid, or only some samples have
-            rays.
+            rays, or are a vehicle's LiDAR.
     """
     if len(samples) == 0:
         raise ValueError("collate: got no samples; a batch holds at least one scene")
@@ -134,7 +163,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     return Batch(
         coord=coord,
         grid_coord=_packed_grid(samples),
-        features=torch.cat([point_features(scene.color, scene.normal) for scene in scenes]),
+        features=_packed_features(samples),
         offsets=torch.tensor([len(scene) for scene in scenes], device=coord.device).cumsum(0),
         lower=torch.stack([sample.lower for sample in samples]),
         upper=torch.stack([sample.upper for sample in samples]),

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ponder_data.scene import Scene, take_points
 
+GridCell = float | tuple[float, float, float]
+"""Side of a grid's cells in metres, or one along each axis."""
+
 CHUNK = 2**15
 """Points whose cells are computed at a time."""
 
@@ -29,7 +32,7 @@ class GridSample:
     inverse: Int[Tensor, " points"]
 
 
-def _check_cell(cell: float | tuple[float, float, float]) -> tuple[float, float, float]:
+def _check_cell(cell: GridCell) -> tuple[float, float, float]:
     """Return the cell's three sides in metres.
 
     Raises:
@@ -80,7 +83,7 @@ def _bounds(coord: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, "3"], Float
 
 
 def _check_points(
-    coord: Float[Tensor, "points 3"], cell: float | tuple[float, float, float]
+    coord: Float[Tensor, "points 3"], cell: GridCell
 ) -> tuple[Float[Tensor, "3"], tuple[int, int, int]]:
     """Return the lowest occupied cell along each axis (float64) and the number of cells; errors as cell_numbers."""
     sides = _check_cell(cell)
@@ -104,7 +107,7 @@ def _check_points(
     return lowest, (int(extent[0]), int(extent[1]), int(extent[2]))
 
 
-def cell_numbers(coord: Float[Tensor, "points 3"], cell: float | tuple[float, float, float]) -> CellNumbers:
+def cell_numbers(coord: Float[Tensor, "points 3"], cell: GridCell) -> CellNumbers:
     """Return the grid cell of every point, cells being numbered in the order of (x, y, z), z fastest.
 
     The floor is taken in float64: in float32, 3 in 100 000 points fall into a neighbouring cell.
@@ -158,7 +161,7 @@ def _sorted_numbers(cells: CellNumbers) -> tuple[Int[Tensor, " points"], Int[Ten
     return words >> bits, words & (2**bits - 1)
 
 
-def sort_cells(coord: Float[Tensor, "points 3"], cell: float | tuple[float, float, float]) -> SortedCells:
+def sort_cells(coord: Float[Tensor, "points 3"], cell: GridCell) -> SortedCells:
     """Return the points sorted by grid cell; errors as :func:`cell_numbers`."""
     cells = cell_numbers(coord, cell)
     number, order = _sorted_numbers(cells)
@@ -176,7 +179,7 @@ def sort_cells(coord: Float[Tensor, "points 3"], cell: float | tuple[float, floa
 
 def grid_sample(
     coord: Float[Tensor, "points 3"],
-    cell: float | tuple[float, float, float],
+    cell: GridCell,
     generator: torch.Generator | None = None,
 ) -> GridSample:
     """Keep one point in each occupied cell of a grid through the origin (G of Eq. 1).
@@ -201,9 +204,7 @@ def grid_sample(
     )
 
 
-def grid_fragments(
-    coord: Float[Tensor, "points 3"], cell: float | tuple[float, float, float]
-) -> Iterator[GridSample]:
+def grid_fragments(coord: Float[Tensor, "points 3"], cell: GridCell) -> Iterator[GridSample]:
     """Yield samples of one point per occupied cell that together hold every point, to test on all of them.
 
     There are as many as the fullest cell has points: fragment ``i`` holds point ``i modulo n`` of a cell with
@@ -220,7 +221,7 @@ def grid_fragments(
 
 def sample_scene(
     scene: Scene,
-    cell: float | tuple[float, float, float],
+    cell: GridCell,
     generator: torch.Generator | None = None,
 ) -> Scene:
     """Return the scene with one point per cell and ``grid_coord`` set; errors as :func:`grid_sample`."""
@@ -228,7 +229,7 @@ def sample_scene(
     return replace(take_points(scene, kept.index), grid_coord=kept.grid_coord)
 
 
-def scene_fragments(scene: Scene, cell: float | tuple[float, float, float]) -> Iterator[Scene]:
+def scene_fragments(scene: Scene, cell: GridCell) -> Iterator[Scene]:
     """Yield the scene once per fragment of :func:`grid_fragments`, with ``grid_coord`` set; errors as there."""
     for fragment in grid_fragments(scene.coord, cell):
         yield replace(take_points(scene, fragment.index), grid_coord=fragment.grid_coord)

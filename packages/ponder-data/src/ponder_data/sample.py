@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from ponder_data.draws import draw_distinct
-from ponder_data.grid import sample_scene
+from ponder_data.grid import GridCell, sample_scene
 from ponder_data.rays import Rays, sample_rays
 from ponder_data.scene import Scene, check_scene
 from ponder_data.transforms.augmentation import AugmentationConfig, augment
@@ -23,6 +23,9 @@ class SampleConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     grid_size: float = Field(default=0.05, gt=0, description="side of the sampling grid's cells, metres")
+    grid_height: float | None = Field(
+        default=None, gt=0, description="height of the cells, metres; null: cubes"
+    )
     augmentation: AugmentationConfig = AugmentationConfig()
     masking: MaskingConfig = MaskingConfig()
     crop: SphereCropConfig = SphereCropConfig()
@@ -38,6 +41,13 @@ class SampleConfig(BaseModel):
         le=1,
         description="share of rays drawn among pixels with sensed depth; the rest among all pixels",
     )
+
+    @property
+    def cell(self) -> GridCell:
+        """Sides of the sampling grid's cells, metres."""
+        if self.grid_height is None:
+            return self.grid_size
+        return (self.grid_size, self.grid_size, self.grid_height)
 
     @classmethod
     def evaluation(cls, grid_size: float) -> "SampleConfig":
@@ -78,13 +88,13 @@ def _masked_and_sampled(scene: Scene, config: SampleConfig, generator: torch.Gen
 
     A mask that leaves points in a single cell only is not applied: normalisation layers need two points.
     """
-    masked = mask_points(scene, config.masking, config.grid_size, generator)
-    sampled = sample_scene(masked, config.grid_size, generator)
+    masked = mask_points(scene, config.masking, config.cell, generator)
+    sampled = sample_scene(masked, config.cell, generator)
     if len(sampled) < 2:
-        sampled = sample_scene(scene, config.grid_size, generator)
+        sampled = sample_scene(scene, config.cell, generator)
     if len(sampled) < 2:
         raise ValueError(
-            f"scene {scene.name!r}: all {len(scene)} points lie in one grid cell of {config.grid_size} m; "
+            f"scene {scene.name!r}: all {len(scene)} points lie in one grid cell of {config.cell} m; "
             "use a smaller grid_size, or check that coordinates are in metres"
         )
     return sampled

@@ -102,6 +102,8 @@ class Scene:
     LiDAR clouds add what the sensor says of each return: ``intensity`` in [0, 1], ``time`` (seconds before the
     keyframe, 0 for its own sweep) and ``ring`` (the beam, 0 the lowest).
 
+    Clouds with ``time`` are sweeps of a vehicle's LiDAR: their world is the sensor's frame.
+
     Encoders with norms for each of several datasets (PPT) take those of ``condition``; None stands for ``dataset``.
 
     Raises:
@@ -136,6 +138,11 @@ class Scene:
 
     def __len__(self) -> int:
         return self.coord.shape[0]
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether this is of a vehicle's LiDAR, and so in the sensor's frame."""
+        return self.time is not None
 
 
 def check_scene(scene: Scene) -> Scene:

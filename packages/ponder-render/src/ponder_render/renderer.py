@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ponder_render.bounds import RaySpan, intersect, scene_bounds
+from ponder_render.bounds import Bounds, RaySpan, intersect, scene_bounds
 from ponder_render.compositing import accumulate, render_weights
 from ponder_render.density import DensityConfig, NeusConfig, build_density
 from ponder_render.evaluation.evaluate import FlatValues, evaluate_field
@@ -123,14 +123,51 @@ class VolumeRenderer(nn.Module):
             bounds = scene_bounds(lower, upper, config.extent, config.margin)
             projected = self.project(features.to(self.dtype))
             pooled = densify(projected, coord, offsets, bounds, config.volume_shape)
-            volume = self.dense(pooled.features)
+        return self._finished(pooled.features, pooled.count, bounds)
+
+    def build_volume_from_cells(
+        self,
+        features: Float[Tensor, "batch channels x y z"],
+        count: Int[Tensor, "batch x y z"],
+        bounds: Bounds,
+    ) -> FeatureVolume:
+        """Run the dense network (Eq. 3) over features that lie in the volume's cells already, as cameras give them.
+
+        Args:
+            features: of each cell; half precision is widened.
+            count: how many measurements stand behind each cell; 0 where nothing is known.
+            bounds: the box of each volume, metres.
+
+        Raises:
+            ValueError: when the features have another number of cells than ``config.volume_shape``.
+        """
+        if tuple(features.shape[2:]) != self.config.volume_shape:
+            raise ValueError(
+                f"the features have {tuple(features.shape[2:])} cells but renderer.volume_shape is "
+                f"{self.config.volume_shape}; make them the same"
+            )
+        with _full_precision(features):
+            wide = features.to(self.dtype)
+            projected = self.project(wide.movedim(1, -1)).movedim(-1, 1)
+        return self._finished(projected, count, bounds)
+
+    def _finished(
+        self,
+        features: Float[Tensor, "batch channels x y z"],
+        count: Int[Tensor, "batch x y z"],
+        bounds: Bounds,
+    ) -> FeatureVolume:
+        """Eq. 3 over features in cells."""
+        config = self.config
+        with _full_precision(features):
+            volume = self.dense(features)
         apart = config.field.appearance_channels
         shared = volume.shape[1] - apart
         built = FeatureVolume(
             table=to_table(volume[:, :shared]),
             shape=config.volume_shape,
             bounds=bounds,
-            count=pooled.count,
+            count=count,
             appearance=to_table(volume[:, shared:]) if apart else None,
         )
         return built if config.volume_precision == "full" else built.to_dtype(HALVES[config.volume_precision])

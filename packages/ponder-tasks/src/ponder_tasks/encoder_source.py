@@ -14,6 +14,8 @@ from ponder_tasks.recipe import FinetuneRecipe, Recipe
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
+OUTDOOR_PREFIXES = ("source.encoder.", "source.lidar.encoder.")
+"""Where outdoor pre-training keeps the LiDAR's encoder: alone, or beside cameras."""
 
 RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
 
@@ -41,7 +43,9 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
     else:
         check_condition(encoder, condition, source)
         encoder = encoder.model_copy(update={"conditions": (), "context_channels": 0})
-    sample = recipe.sample.model_copy(update={"grid_size": weights.recipe.sample.grid_size})
+    trained = weights.recipe.sample
+    grid = {"grid_size": trained.grid_size, "grid_height": trained.grid_height}
+    sample = recipe.sample.model_copy(update=grid)
     changes = {
         "encoder": encoder,
         "sample": sample,
@@ -133,7 +137,10 @@ def load_encoder_weights(encoder: SparseUNet, weights: Weights, condition: str |
 
 
 def _loaded(encoder: SparseUNet, weights: Weights) -> SparseUNet:
-    tensors = weights.under(ENCODER_PREFIX)
+    found = [weights.under(prefix) for prefix in (ENCODER_PREFIX, *OUTDOOR_PREFIXES)]
+    tensors = next((tensors for tensors in found if tensors), {})
+    if not tensors:
+        raise ValueError(f"{weights.source} holds no encoder of points (a run of {weights.recipe.name})")
     try:
         encoder.load_state_dict(tensors)
     except RuntimeError as error:

@@ -15,6 +15,9 @@ from ponder_tasks.instances.model import InstanceModel
 from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
+from ponder_tasks.outdoor.evaluation import measure_streets
+from ponder_tasks.outdoor.model import StreetsPretrainModel
+from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import (
@@ -110,6 +113,8 @@ def evaluate_run(
     match weights.recipe:
         case PretrainRecipe():
             return _evaluate_rendering(run, weights, weights.recipe, options.data, device)
+        case StreetsPretrainRecipe():
+            return _evaluate_streets(run, weights, weights.recipe, options.data, device)
         case SegmentRecipe():
             return _evaluate_segmentation(run, weights, weights.recipe, options, device)
         case DetectRecipe():
@@ -216,5 +221,22 @@ def _evaluate_rendering(
         checkpoint=weights.source.parent.name,
         scenes=min(recipe.evaluation.scenes, len(scenes)),
         measurements=measurements,
+        per_class=None,
+    )
+
+
+def _evaluate_streets(
+    run: Path, weights: Weights, recipe: StreetsPretrainRecipe, data: Path | None, device: str
+) -> Evaluation:
+    scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
+    model = StreetsPretrainModel(recipe)
+    model.load_state_dict(dict(weights.tensors))
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=min(recipe.evaluation.scenes, len(scenes)),
+        measurements=measure_streets(model.eval().to(device), scenes, recipe),
         per_class=None,
     )

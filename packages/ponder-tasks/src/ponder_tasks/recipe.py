@@ -9,15 +9,18 @@ from typing import Annotated, Literal
 
 from ponder_data import (
     FurnitureShapesConfig,
+    LidarsegFolderConfig,
     MeshFolderConfig,
+    NuScenesConfig,
     RgbdSequenceConfig,
     SampleConfig,
     SyntheticRoomsConfig,
+    SyntheticStreetsConfig,
     VirtualScansConfig,
 )
 from ponder_encoders import PointNet2Config, SparseUNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from ponder_tasks.detect.decoding import DecodingConfig
 from ponder_tasks.detect.losses import DetectionLossConfig
@@ -28,6 +31,7 @@ from ponder_tasks.instances.scorer import ScorerConfig
 from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.pretrain.labels import LabelsConfig
 from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
 from ponder_tasks.reconstruct.config import (
@@ -36,6 +40,8 @@ from ponder_tasks.reconstruct.config import (
     SurfacePointsConfig,
 )
 from ponder_tasks.segment.losses import SegmentationLossConfig
+from ponder_tasks.training_config import RenderingEvaluationConfig as RenderingEvaluationConfig
+from ponder_tasks.training_config import TrainerConfig as TrainerConfig
 
 DatasetConfig = Annotated[
     SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
@@ -77,49 +83,15 @@ SceneConfig = Annotated[
     SyntheticRoomsConfig
     | RgbdSequenceConfig
     | VirtualScansConfig
+    | SyntheticStreetsConfig
+    | NuScenesConfig
+    | LidarsegFolderConfig
     | FurnitureShapesConfig
     | MeshFolderConfig
     | MixtureConfig,
     Field(discriminator="kind"),
 ]
 """Where scenes come from. Furniture and meshes are solids: the scenes of ``open_shapes``."""
-
-
-class TrainerConfig(BaseModel):
-    """How long, on what, and how often to look."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: PositiveInt = 600
-    batch_size: PositiveInt = Field(default=2, description="scenes per step and process")
-    accumulate: PositiveInt = Field(default=1, description="batches whose gradients are added up in one step")
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="of the encoder; the renderer always computes in float32"
-    )
-    clip_gradient_norm: PositiveFloat | None = 1.0
-    validate_every: NonNegativeInt = Field(default=0, description="steps; 0 validates only at the end")
-    checkpoint_every: PositiveInt = 100
-    keep_checkpoints: PositiveInt = 2
-    workers: NonNegativeInt | Literal["auto"] = Field(
-        default="auto",
-        description="processes that prepare batches ahead; auto: all cores but one beside a GPU, else at most one",
-    )
-    broken_share: float = Field(
-        default=0.01, ge=0, le=1, description="of the training scenes: more broken ones than that end the run"
-    )
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: PositiveInt | Literal["auto"] = 1
-    seed: NonNegativeInt = 0
-
-
-class RenderingEvaluationConfig(BaseModel):
-    """Which held-out views are rendered for the measurements and the report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scenes: PositiveInt = Field(default=4, description="validation scenes; all where there are fewer")
-    views_per_scene: PositiveInt = 2
-    pixel_stride: PositiveInt = Field(default=2, description="render every n-th pixel of every n-th row")
 
 
 class PretrainRecipe(BaseModel):
@@ -251,7 +223,10 @@ class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe
+PretrainingRecipe = PretrainRecipe | StreetsPretrainRecipe
+"""A recipe of pre-training, indoors or outdoors."""
+
+TrainingRecipe = PretrainingRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe
 """A recipe that the trainer can follow."""
 
 
@@ -277,7 +252,7 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     Raises:
         ValueError: when the scenes are generated and read from nowhere.
     """
-    if isinstance(config, SyntheticRoomsConfig | FurnitureShapesConfig):
+    if isinstance(config, SyntheticRoomsConfig | SyntheticStreetsConfig | FurnitureShapesConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     if isinstance(config, MixtureConfig):
         raise ValueError(

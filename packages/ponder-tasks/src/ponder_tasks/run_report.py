@@ -13,6 +13,7 @@ from ponder_tasks.run_folder import RunFolder
 
 TITLES = {
     "pretrain": "Pre-training by rendering",
+    "pretrain-streets": "Outdoor pre-training by rendering",
     "segment": "Semantic segmentation",
     "instances": "Instance segmentation",
     "detect": "Detection",

@@ -1,23 +1,34 @@
 """From a recipe's scene configuration to the scenes."""
 
+from pathlib import Path
+
 from ponder_data import (
     CachedScenes,
     FurnitureShapes,
     FurnitureShapesConfig,
+    LidarsegFolder,
+    LidarsegFolderConfig,
     MeshFolder,
     MeshFolderConfig,
     MixPart,
     Mixture,
+    NuScenes,
+    NuScenesConfig,
     RgbdSequence,
     RgbdSequenceConfig,
     Scenes,
     Shapes,
     SyntheticRooms,
     SyntheticRoomsConfig,
+    SyntheticStreets,
+    SyntheticStreetsConfig,
     VirtualScans,
+    VirtualScansConfig,
 )
 
 from ponder_tasks.recipe import DatasetConfig, MixtureConfig, SceneConfig
+
+DrivingConfig = SyntheticStreetsConfig | NuScenesConfig | LidarsegFolderConfig
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -59,15 +70,28 @@ def open_shapes(config: SceneConfig) -> Shapes:
     )
 
 
-def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig) -> Scenes:
-    if isinstance(config, SyntheticRoomsConfig):
-        return SyntheticRooms(config)
-    if isinstance(config, FurnitureShapesConfig | MeshFolderConfig):
-        return open_shapes(config)
-    if isinstance(config, RgbdSequenceConfig):
-        if config.path is None:
-            raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")
-        return RgbdSequence(config)
-    if config.path is None:
-        raise ValueError("this recipe reads scans from a folder; name it with --data FOLDER")
-    return VirtualScans(config)
+def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig | DrivingConfig) -> Scenes:
+    match config:
+        case SyntheticRoomsConfig():
+            return SyntheticRooms(config)
+        case SyntheticStreetsConfig():
+            return SyntheticStreets(config)
+        case FurnitureShapesConfig() | MeshFolderConfig():
+            return open_shapes(config)
+        case RgbdSequenceConfig():
+            _check_path(config.path, "posed RGB-D frames")
+            return RgbdSequence(config)
+        case VirtualScansConfig():
+            _check_path(config.path, "scans")
+            return VirtualScans(config)
+        case NuScenesConfig():
+            _check_path(config.path, "nuScenes (samples/, sweeps/ and the tables)")
+            return NuScenes(config)
+        case LidarsegFolderConfig():
+            _check_path(config.path, "labelled LiDAR sweeps (NAME.pcd.bin beside NAME_lidarseg.bin)")
+            return LidarsegFolder(config)
+
+
+def _check_path(path: Path | None, what: str) -> None:
+    if path is None:
+        raise ValueError(f"this recipe reads {what} from a folder; name it with --data FOLDER")

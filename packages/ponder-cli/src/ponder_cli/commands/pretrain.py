@@ -65,9 +65,10 @@ def pretrain(
 
 
 def _run(request: TrainingRequest, listener: "TrainingListener") -> "TrainingEnd":
+    from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
     from ponder_tasks.recipe import PretrainRecipe
 
-    recipe, path = request.open(PretrainRecipe)
+    recipe, path = request.open(PretrainRecipe, StreetsPretrainRecipe)
     from ponder_tasks.pretrain.task import run_pretraining  # slow to load, so bad input is told first
 
     return run_pretraining(recipe, path, command=request.command, listener=listener, resume=request.resumes)

@@ -2,7 +2,7 @@
 
 import torch
 
-from ponder_data.grid import sort_cells
+from ponder_data.grid import GridCell, sort_cells
 from ponder_data.scene import Scene, take_points
 from ponder_data.transforms.random_drop import check_ratio
 
@@ -10,13 +10,13 @@ from ponder_data.transforms.random_drop import check_ratio
 def block_mask(
     scene: Scene,
     generator: torch.Generator,
-    grid_size: float,
+    grid_size: GridCell,
     block_voxels: int = 8,
     ratio: float = 0.8,
 ) -> Scene:
     """Return the scene without the points of a random share ``ratio`` of its occupied blocks.
 
-    A block is a cube of ``block_voxels`` cells of ``grid_size`` metres on each side. Views are not touched.
+    A block has ``block_voxels`` cells of ``grid_size`` metres on each side. Views are not touched.
     At least one block stays, and as many more as it takes to keep two points (all, where there are no more
     than two).
 
@@ -27,7 +27,9 @@ def block_mask(
     check_ratio(ratio, "block_mask")
     if block_voxels < 1:
         raise ValueError(f"block_mask: block_voxels is {block_voxels}; a block is at least 1 voxel wide")
-    cells = sort_cells(scene.coord, grid_size * block_voxels)
+    sides = grid_size if isinstance(grid_size, tuple) else (grid_size, grid_size, grid_size)
+    block = (sides[0] * block_voxels, sides[1] * block_voxels, sides[2] * block_voxels)
+    cells = sort_cells(scene.coord, block)
     blocks = cells.count.shape[0]
     order = torch.randperm(blocks, generator=generator, device=generator.device).to(scene.coord.device)
     enough = int((cells.count[order].cumsum(0) < min(2, len(scene))).sum()) + 1

@@ -6,6 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.draws import draw_event
+from ponder_data.grid import GridCell
 from ponder_data.scene import Scene
 from ponder_data.transforms.block_mask import block_mask
 from ponder_data.transforms.random_drop import random_drop
@@ -24,7 +25,9 @@ class MaskingConfig(BaseModel):
     block_voxels: int = Field(default=8, ge=1, description="side of a block in cells of the sampling grid")
 
 
-def mask_points(scene: Scene, config: MaskingConfig, grid_size: float, generator: torch.Generator) -> Scene:
+def mask_points(
+    scene: Scene, config: MaskingConfig, grid_size: GridCell, generator: torch.Generator
+) -> Scene:
     """Return the scene without the masked points; views are not touched and at least two points stay."""
     if config.kind == "none" or not draw_event(config.probability, generator):
         return scene

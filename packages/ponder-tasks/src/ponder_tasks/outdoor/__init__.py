@@ -1,1 +1,1 @@
-"""Outdoor pre-training: LiDAR, cameras or both to one volume over a fixed box around the vehicle."""
+"""Driving scenes: pre-training by rendering from a vehicle's LiDAR, its cameras, or both, in one fixed box about it."""

@@ -1,12 +1,12 @@
 """Rendering held-out views: pictures that neither the input cloud nor training has seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from ponder_data import Scene, Scenes, View, normals_from_depth, view_rays
-from ponder_render import FeatureVolume
+from ponder_render import FeatureVolume, VolumeRenderer
 from torch import Tensor
 
 from ponder_tasks.bridges import ray_bundle
@@ -80,16 +80,37 @@ def encode_room(model: PretrainModel, scene: Scene, grid_size: float) -> Encoded
 @torch.no_grad()
 def render_view(model: PretrainModel, room: EncodedRoom, view: View, pixel_stride: int) -> RenderedView:
     """Render every ``pixel_stride``-th pixel of ``view`` (which is in the frame of ``room.scene``)."""
+    return render_through(
+        model.renderer, room.volume, view, pixel_stride, scene=room.scene.name, class_of=model.class_of
+    )
+
+
+@torch.no_grad()
+def render_through(
+    renderer: VolumeRenderer,
+    volume: FeatureVolume,
+    view: View,
+    pixel_stride: int,
+    *,
+    scene: str,
+    class_of: Callable[[Float[Tensor, "rays channels"]], Int[Tensor, " rays"]] | None = None,
+) -> RenderedView:
+    """Render every ``pixel_stride``-th pixel of ``view`` of a volume in the same frame.
+
+    ``class_of`` tells the classes of rendered semantics; without it none are shown.
+    """
     small = strided_view(view, pixel_stride)
     rays = view_rays(small)
-    device = next(model.parameters()).device
-    rendered = model.renderer.render_chunks(room.volume, ray_bundle(rays.to(device)), chunk=RAYS_PER_CHUNK)
+    device = volume.table.device
+    rendered = renderer.render_chunks(volume, ray_bundle(rays.to(device)), chunk=RAYS_PER_CHUNK)
     size = (small.height, small.width)
     assert rendered.color is not None, "pre-training renders colour"
-    semantic = None if rendered.semantic is None else model.class_of(rendered.semantic).cpu().reshape(size)
+    semantic = None
+    if rendered.semantic is not None and class_of is not None:
+        semantic = class_of(rendered.semantic).cpu().reshape(size)
     normals = normals_from_depth(view.depth, view.intrinsics).normal @ view.camera_to_world[:3, :3].T
     return RenderedView(
-        scene=room.scene.name,
+        scene=scene,
         view=small,
         color=rendered.color.cpu().reshape(*size, 3),
         depth=(rendered.distance.cpu() * rays.cosine).reshape(size),

@@ -8,11 +8,13 @@ from ponder_encoders.sparse.backend import choose_backend
 from ponder_tasks.batches import BatchSequence
 from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
+from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor.task import StreetsPretrainTask
 from ponder_tasks.pretrain.evaluation import HeldOutFigures, measure_rendering
 from ponder_tasks.pretrain.held_out import encode_room, evaluation_scenes, render_view
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.pretrain.pictures import room_pictures, view_pictures
-from ponder_tasks.recipe import PretrainRecipe
+from ponder_tasks.recipe import PretrainingRecipe, PretrainRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.run_report import write_run_report
 from ponder_tasks.scene_sources import open_scenes
@@ -90,11 +92,13 @@ class PretrainTask:
 
 
 def run_pretraining(
-    recipe: PretrainRecipe, path: Path, *, command: str, listener: TrainingListener, resume: bool = False
+    recipe: PretrainingRecipe, path: Path, *, command: str, listener: TrainingListener, resume: bool = False
 ) -> TrainingEnd:
     """Pre-train ``recipe`` in the run folder ``path``.
 
     Raises:
         ValueError: for bad input; the run folder is then left as it was, or not made.
     """
-    return train(PretrainTask(recipe), path, command=command, listener=listener, resume=resume)
+    outdoors = isinstance(recipe, StreetsPretrainRecipe)
+    task = StreetsPretrainTask(recipe) if outdoors else PretrainTask(recipe)
+    return train(task, path, command=command, listener=listener, resume=resume)

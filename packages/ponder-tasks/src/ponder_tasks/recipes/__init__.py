@@ -15,12 +15,14 @@ from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
+from ponder_tasks.recipes.streets import streets
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
     rooms_features,
     rgbd,
     scans,
+    streets,
     rooms_semseg,
     rooms_probe,
     rooms_instances,

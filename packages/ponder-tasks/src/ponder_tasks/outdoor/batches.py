@@ -1,0 +1,75 @@
+"""The training batches of driving scenes, and one whole scene as a batch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from ponder_data import AugmentationConfig, SampleConfig, Scene, Scenes, prepare_sample
+
+from ponder_tasks.batches import StepSequence, each_once
+from ponder_tasks.outdoor.batch import StreetBatch, StreetSample, pack_streets, stack_pictures
+from ponder_tasks.outdoor.open_space import highest_beam
+from ponder_tasks.outdoor.rays import draw_street_rays
+from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+
+
+class StreetSequence(StepSequence[StreetSample]):
+    """Batches of augmented and masked driving scenes with the rays to render; see :class:`StepSequence`."""
+
+    def __init__(
+        self, scenes: Scenes, recipe: StreetsPretrainRecipe, *, rank: int = 0, world_size: int = 1
+    ) -> None:
+        config = recipe.trainer
+        super().__init__(
+            (each_once(len(scenes)),),
+            batch_size=config.batch_size,
+            steps=config.steps * config.accumulate,
+            seed=config.seed,
+            rank=rank,
+            world_size=world_size,
+        )
+        self.scenes = scenes
+        self.recipe = recipe
+
+    def draw(self, index: int, generator: torch.Generator) -> StreetSample:
+        """Return a sample of scene ``index``."""
+        return street_sample(self.scenes[index], self.recipe, generator)
+
+    def pack(self, samples: Sequence[StreetSample]) -> StreetBatch:
+        """Return the batch of ``samples``."""
+        return pack_streets(samples)
+
+    def scene_name(self, index: int) -> str:
+        """Return the scene's dataset and its number in it."""
+        return f"scene {index} of {self.scenes.name}"
+
+
+def street_sample(scene: Scene, recipe: StreetsPretrainRecipe, generator: torch.Generator) -> StreetSample:
+    """Return ``scene`` augmented, its points masked and on the grid, and the rays drawn from it.
+
+    Raises:
+        ValueError: when the scene has too few points, no pictures, or pictures of several sizes.
+    """
+    highest = highest_beam(scene.coord)
+    prepared = prepare_sample(scene, recipe.sample, generator, rays=False)
+    views = prepared.scene.views
+    drawn = draw_street_rays(views, highest, recipe.box, recipe.sample, recipe.rays, generator)
+    bare = replace(prepared.scene, views=(), boxes=None)
+    return StreetSample(
+        sample=replace(prepared, scene=bare, rays=drawn.rays),
+        open=drawn.open,
+        pictures=stack_pictures(views) if recipe.looks_at_pictures else None,
+    )
+
+
+def whole_street(scene: Scene, recipe: StreetsPretrainRecipe) -> StreetBatch:
+    """Return all of ``scene`` as a batch without rays; nothing is random, and the frame stays the LiDAR's."""
+    plain = SampleConfig(
+        grid_size=recipe.sample.grid_size,
+        grid_height=recipe.sample.grid_height,
+        augmentation=AugmentationConfig.none().model_copy(update={"center": False}),
+    )
+    bare = replace(scene, views=(), held_out_views=(), boxes=None)
+    prepared = prepare_sample(bare, plain, torch.Generator(), rays=False)
+    pictures = stack_pictures(scene.views) if recipe.looks_at_pictures else None
+    return pack_streets([StreetSample(sample=prepared, open=None, pictures=pictures)])

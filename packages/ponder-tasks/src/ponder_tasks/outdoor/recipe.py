@@ -1,0 +1,72 @@
+"""The recipe of outdoor pre-training."""
+
+from typing import Annotated, Literal
+
+from ponder_data import NuScenesConfig, SampleConfig, SyntheticStreetsConfig
+from ponder_encoders import SparseUNetConfig
+from ponder_render import RendererConfig, RenderingLossConfig
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.outdoor.box import BoxConfig
+from ponder_tasks.outdoor.rays import StreetRaysConfig
+from ponder_tasks.training_config import RenderingEvaluationConfig, TrainerConfig
+
+StreetDataConfig = Annotated[SyntheticStreetsConfig | NuScenesConfig, Field(discriminator="kind")]
+"""Driving scenes with pictures."""
+
+Sensors = Literal["lidar", "camera", "fusion"]
+
+
+class StreetsPretrainRecipe(BaseModel):
+    """Pre-training by rendering in a fixed box about a vehicle; no label is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["pretrain-streets"] = "pretrain-streets"
+    name: str
+    description: str = ""
+    sensors: Sensors = Field(
+        default="lidar", description="what the volume is made of; all render the same pictures"
+    )
+    train_data: StreetDataConfig
+    val_data: StreetDataConfig
+    box: BoxConfig = BoxConfig()
+    sample: SampleConfig
+    rays: StreetRaysConfig = StreetRaysConfig()
+    encoder: SparseUNetConfig = Field(description="of the LiDAR")
+    renderer: RendererConfig = Field(
+        description="its boxes are the recipe's box: extent and margin are unused"
+    )
+    losses: RenderingLossConfig = RenderingLossConfig(color=10.0, distance=10.0)
+    open_space: float = Field(
+        default=1.0,
+        ge=0,
+        description="weight of the opacity of rays that cross the box without meeting anything",
+    )
+    evaluation: RenderingEvaluationConfig = RenderingEvaluationConfig(views_per_scene=6)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+    @property
+    def looks_at_pictures(self) -> bool:
+        """Whether pictures are an input, and not only what is rendered."""
+        return self.sensors != "lidar"
+
+    @model_validator(mode="after")
+    def _stays_in_the_frame_of_the_box(self) -> "StreetsPretrainRecipe":
+        augmentation = self.sample.augmentation
+        if augmentation.center or augmentation.tilt > 0:
+            raise ValueError(
+                f"sample.augmentation.center is {augmentation.center} and tilt {augmentation.tilt}: the box lies fixed "
+                "about the vehicle and its sky is up; set center=false and tilt=0"
+            )
+        if not augmentation.keeps_views:
+            raise ValueError(
+                "sample.augmentation.elastic bends space, which no camera can follow; set elastic.probability=0"
+            )
+        if self.renderer.field.semantic_channels is not None:
+            raise ValueError(
+                "renderer.field.semantic_channels is set, but no labels are used: set it to null"
+            )
+        return self
