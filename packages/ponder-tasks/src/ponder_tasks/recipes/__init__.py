@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
+from ponder_tasks.recipes.nuscenes_camera import nuscenes_camera, nuscenes_fusion
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
@@ -16,6 +17,7 @@ from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
+from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
@@ -23,6 +25,10 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rgbd,
     scans,
     streets,
+    streets_camera,
+    streets_fusion,
+    nuscenes_camera,
+    nuscenes_fusion,
     rooms_semseg,
     rooms_probe,
     rooms_instances,
