@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from ponder_data import Scenes
 
 from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.detect.evaluation import measure_detection
@@ -16,6 +17,7 @@ from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.outdoor.evaluation import measure_streets
+from ponder_tasks.outdoor.lidarseg_export import LidarsegExport, with_all_points
 from ponder_tasks.outdoor.model import StreetsPretrainModel
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.pretrain.evaluation import measure_rendering
@@ -26,12 +28,13 @@ from ponder_tasks.recipe import (
     InstanceRecipe,
     PretrainRecipe,
     ReconstructRecipe,
+    SceneConfig,
     SegmentRecipe,
     scene_config_at,
 )
 from ponder_tasks.reconstruct.evaluation import measure_reconstruction
 from ponder_tasks.reconstruct.model import ReconstructionModel
-from ponder_tasks.scene_sources import open_scenes, open_shapes
+from ponder_tasks.scene_sources import open_scenes, open_shapes, read_dataset
 from ponder_tasks.segment.evaluation import SegmentationFigures, segment_scenes
 from ponder_tasks.segment.export import ScanNetExport
 from ponder_tasks.segment.model import segmentation_model
@@ -46,16 +49,18 @@ class EvaluationOptions:
         data: a folder to read the validation scenes from; the recipe's own where None.
         voting: segmentation only: look at each scene many times.
         scannet_export: segmentation only: a new folder for the files that ScanNet's benchmark takes.
+        lidarseg_export: segmentation only: a new folder for the files that nuScenes' lidarseg benchmark takes.
     """
 
     data: Path | None = None
     voting: VotingConfig | None = None
     scannet_export: Path | None = None
+    lidarseg_export: Path | None = None
 
     @property
     def segmentation_only(self) -> bool:
         """Whether something is asked for that only segmentation can do."""
-        return self.voting is not None or self.scannet_export is not None
+        return any((self.voting, self.scannet_export, self.lidarseg_export))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,7 @@ def evaluate_run(
         )
     if options.segmentation_only and not isinstance(weights.recipe, SegmentRecipe):
         raise ValueError(
-            f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); voting and ScanNet's files are for "
+            f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); voting and benchmarks' files are for "
             "semantic segmentation: leave --vote and --export out"
         )
     match weights.recipe:
@@ -128,13 +133,13 @@ def evaluate_run(
 def _evaluate_segmentation(
     run: Path, weights: Weights, recipe: SegmentRecipe, options: EvaluationOptions, device: str
 ) -> Evaluation:
-    scenes = open_scenes(scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data)
-    export = ScanNetExport(options.scannet_export, scenes.class_names) if options.scannet_export else None
+    config = scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data
+    scenes, export = _scenes_and_export(config, options)
     model = segmentation_model(recipe, scenes)
     model.load_state_dict(dict(weights.tensors))
     model.eval().to(device)
     figures = SegmentationFigures(scenes.class_names)
-    for segmented in segment_scenes(model, scenes, recipe.sample.grid_size, options.voting):
+    for segmented in segment_scenes(model, scenes, recipe.sample.cell, options.voting):
         figures.add(segmented)
         if export:
             export.write(segmented)
@@ -148,6 +153,19 @@ def _evaluate_segmentation(
         measurements=figures.measurements() if measurable else (),
         per_class=figures.metrics().per_class() if measurable else None,
     )
+
+
+def _scenes_and_export(
+    config: SceneConfig, options: EvaluationOptions
+) -> tuple[Scenes, ScanNetExport | LidarsegExport | None]:
+    if options.lidarseg_export:
+        complete = with_all_points(config)
+        scenes = read_dataset(complete)
+        return scenes, LidarsegExport(options.lidarseg_export, complete, scenes)
+    scenes = open_scenes(config)
+    if options.scannet_export:
+        return scenes, ScanNetExport(options.scannet_export, scenes.class_names)
+    return scenes, None
 
 
 def _evaluate_detection(

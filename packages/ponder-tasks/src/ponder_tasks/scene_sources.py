@@ -48,7 +48,7 @@ def open_scenes(config: SceneConfig) -> Scenes:
             for part in config.parts
         ]
         return Mixture(parts, config.class_names)
-    scenes = _opened(config)
+    scenes = read_dataset(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
@@ -70,7 +70,8 @@ def open_shapes(config: SceneConfig) -> Shapes:
     )
 
 
-def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig | DrivingConfig) -> Scenes:
+def read_dataset(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig | DrivingConfig) -> Scenes:
+    """Return the scenes of one dataset, read again each time they are asked for; errors as :func:`open_scenes`."""
     match config:
         case SyntheticRoomsConfig():
             return SyntheticRooms(config)

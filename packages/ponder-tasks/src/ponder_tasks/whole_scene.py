@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from ponder_data import (
     AugmentationConfig,
     Batch,
+    GridCell,
     Sample,
     Scene,
     augment,
@@ -23,7 +24,8 @@ class WholeScene:
     """One scene as the encoder takes it.
 
     Attributes:
-        scene: all points, centred (x and y on the bounds, lowest point at z = 0); nothing else is changed.
+        scene: all points, centred (x and y on the bounds, lowest point at z = 0), but a vehicle's LiDAR stays in the
+            sensor's frame; nothing else is changed.
         batch: one point per grid cell.
         input_color: colour of the point that stands for each cell, in [0, 1].
         inverse: for every point of ``scene``, the row of ``batch`` that stands for it.
@@ -35,14 +37,15 @@ class WholeScene:
     inverse: Int[Tensor, " points"]
 
 
-def whole_scene(scene: Scene, grid_size: float) -> WholeScene:
+def whole_scene(scene: Scene, grid_size: GridCell) -> WholeScene:
     """Prepare all of ``scene``, without anything random.
 
     Raises:
         ValueError: when the scene has fewer than two points or values that are not finite.
     """
     check_scene(scene)
-    centred = augment(scene, AugmentationConfig.none(), torch.Generator())
+    plain = AugmentationConfig.none().model_copy(update={"center": not scene.is_swept})
+    centred = augment(scene, plain, torch.Generator())
     kept = grid_sample(centred.coord, grid_size)
     sampled = replace(take_points(centred, kept.index), grid_coord=kept.grid_coord)
     sample = Sample(

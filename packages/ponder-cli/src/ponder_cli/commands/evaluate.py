@@ -25,6 +25,7 @@ class ExportFormat(str, Enum):
     """Benchmarks that predictions can be written for."""
 
     scannet = "scannet"
+    nuscenes_lidarseg = "nuscenes-lidarseg"
 
 
 Export = Annotated[
@@ -54,11 +55,13 @@ def evaluate(
 
     from ponder_cli.tables import class_table, measurement_table
 
-    evaluation = evaluate_run(
-        find_run(runs, run),
-        EvaluationOptions(data=data, voting=VotingConfig() if vote else None, scannet_export=out),
-        device=device.value,
+    options = EvaluationOptions(
+        data=data,
+        voting=VotingConfig() if vote else None,
+        scannet_export=out if export is ExportFormat.scannet else None,
+        lidarseg_export=out if export is ExportFormat.nuscenes_lidarseg else None,
     )
+    evaluation = evaluate_run(find_run(runs, run), options, device=device.value)
     if as_json:
         print(evaluation.as_json())
         return

@@ -57,11 +57,21 @@ def pretrain(
     )
     with watching() as listener:
         end = _run(request, listener)
-    next_commands = [
+    close(end, subcommand="pretrain", next_commands=_next_commands(end))
+
+
+def _next_commands(end: "TrainingEnd") -> list[str]:
+    from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+    from ponder_tasks.run_folder import RunFolder
+
+    recipe = RunFolder.open(end.run).recipe()
+    if isinstance(recipe, StreetsPretrainRecipe):
+        finetune = f"ponder finetune streets-semseg --encoder {end.run}"
+        return [finetune] if recipe.sensors != "camera" else []
+    return [
         f"ponder finetune rooms-semseg --encoder {end.run}",
         f"ponder encode scan.ply -o features.npz --encoder {end.run}",
     ]
-    close(end, subcommand="pretrain", next_commands=next_commands)
 
 
 def _run(request: TrainingRequest, listener: "TrainingListener") -> "TrainingEnd":

@@ -46,8 +46,8 @@ class CameraSource(VolumeSource):
         return CellFeatures(features=found.volume, count=count, terms=terms)
 
     def backend(self) -> str:
-        """Return the names of network and lift."""
-        return f"{self.config.backbone}, {self.config.lift}"
+        """Return what computes convolutions of pictures: always PyTorch."""
+        return "torch"
 
 
 @torch.no_grad()

@@ -36,4 +36,4 @@ class FusedSource(VolumeSource):
 
     def backend(self) -> str:
         """Return what computes each part."""
-        return f"{self.lidar.backend()}; {self.camera.backend()}"
+        return " and ".join(dict.fromkeys((self.lidar.backend(), self.camera.backend())))

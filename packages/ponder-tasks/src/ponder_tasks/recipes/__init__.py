@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.nuscenes_camera import nuscenes_camera, nuscenes_fusion
+from ponder_tasks.recipes.nuscenes_lidar import nuscenes_lidar
+from ponder_tasks.recipes.nuscenes_semseg import lidarseg_semseg, nuscenes_semseg
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
@@ -18,6 +20,7 @@ from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
 from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
+from ponder_tasks.recipes.streets_semseg import streets_semseg
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
@@ -29,11 +32,15 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     streets_fusion,
     nuscenes_camera,
     nuscenes_fusion,
+    nuscenes_lidar,
     rooms_semseg,
     rooms_probe,
     rooms_instances,
     rooms_detect,
     rooms_detect_pointnet,
+    streets_semseg,
+    nuscenes_semseg,
+    lidarseg_semseg,
     rooms_reconstruct,
     meshes_reconstruct,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
-from ponder_data import Scene, Scenes
+from ponder_data import GridCell, Scene, Scenes
 from torch import Tensor
 
 from ponder_tasks.listener import Measurement
@@ -25,7 +25,7 @@ class Segmented:
 
 @torch.no_grad()
 def segment_scene(
-    model: SegmentationModel, scene: Scene, grid_size: float, voting: VotingConfig | None = None
+    model: SegmentationModel, scene: Scene, grid_size: GridCell, voting: VotingConfig | None = None
 ) -> Segmented:
     """Predict the class of every point of ``scene``.
 
@@ -43,7 +43,7 @@ def segment_scene(
 
 
 def segment_scenes(
-    model: SegmentationModel, scenes: Scenes, grid_size: float, voting: VotingConfig | None = None
+    model: SegmentationModel, scenes: Scenes, grid_size: GridCell, voting: VotingConfig | None = None
 ) -> Iterator[Segmented]:
     """Predict all ``scenes``, one after the other."""
     for index in range(len(scenes)):
@@ -91,7 +91,7 @@ class SegmentationFigures:
 
 
 def measure_segmentation(
-    model: SegmentationModel, scenes: Scenes, grid_size: float
+    model: SegmentationModel, scenes: Scenes, grid_size: GridCell
 ) -> tuple[Measurement, ...]:
     """Return mIoU, mAcc, allAcc over all labelled points of ``scenes``, each looked at once.
 

@@ -67,14 +67,14 @@ class SegmentTask:
 
     def validate(self) -> tuple[Measurement, ...]:
         """Return mIoU, mAcc and allAcc on the validation scenes."""
-        return measure_segmentation(self.model, self.validation, self.recipe.sample.grid_size)
+        return measure_segmentation(self.model, self.validation, self.recipe.sample.cell)
 
     def report(self, folder: RunFolder, seconds: float) -> tuple[Measurement, ...]:
         """Measure, and put the first scenes' predictions on the report page."""
         figures = SegmentationFigures(self.validation.class_names)
         clouds = []
         for index, segmented in enumerate(
-            segment_scenes(self.model, self.validation, self.recipe.sample.grid_size)
+            segment_scenes(self.model, self.validation, self.recipe.sample.cell)
         ):
             assert segmented.scene.semantic is not None, "validation scenes are labelled"
             figures.add(segmented)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from ponder_data import Batch, Sample, Scene, check_scene, collate, grid_fragments, take_points
+from ponder_data import Batch, GridCell, Sample, Scene, check_scene, collate, grid_fragments, take_points
 from ponder_data.transforms import center_shift, flip, rotate, scale
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import Tensor
@@ -52,14 +52,14 @@ class Look:
     mirror: Mirror
 
     def of(self, scene: Scene) -> Scene:
-        """Return the scene turned, scaled, mirrored and centred; its points keep their order."""
+        """Return the scene turned, scaled, mirrored and centred (a vehicle's LiDAR is not); points keep their order."""
         if self.rotation:
             scene = rotate(scene, "z", math.radians(self.rotation))
         if self.scale != 1.0:
             scene = scale(scene, self.scale)
         if self.mirror != "none":
             scene = flip(scene, self.mirror)
-        return center_shift(scene)
+        return scene if scene.is_swept else center_shift(scene)
 
 
 def looks(config: VotingConfig) -> Iterator[Look]:
@@ -70,7 +70,7 @@ def looks(config: VotingConfig) -> Iterator[Look]:
 
 @torch.no_grad()
 def vote(
-    model: SegmentationModel, scene: Scene, grid_size: float, config: VotingConfig
+    model: SegmentationModel, scene: Scene, grid_size: GridCell, config: VotingConfig
 ) -> Float[Tensor, "points classes"]:
     """Return each point's class probabilities, averaged over all looks at it; float32, on the CPU.
 
