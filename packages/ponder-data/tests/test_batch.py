@@ -2,7 +2,16 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from ponder_data import Batch, Sample, SampleConfig, Scene, collate, point_features, prepare_sample
+from ponder_data import (
+    Batch,
+    Sample,
+    SampleConfig,
+    Scene,
+    collate,
+    point_features,
+    prepare_sample,
+    sweep_features,
+)
 from torch import Tensor
 
 from .conftest import build_scene
@@ -57,6 +66,31 @@ def test_rays_know_their_scene() -> None:
 def test_features_span_minus_one_to_one() -> None:
     features = point_features(torch.tensor([[0.0, 0.5, 1.0]]), torch.tensor([[0.0, 0.0, 1.0]]))
     assert features.tolist() == [[-1.0, 0.0, 1.0, 0.0, 0.0, 1.0]]
+
+
+def swept(scene: Scene) -> Scene:
+    points = len(scene)
+    return replace(scene, intensity=torch.full((points,), 0.25), time=torch.full((points,), 0.1))
+
+
+def test_sweeps_are_read_by_height_distance_intensity_and_time() -> None:
+    scene = replace(
+        swept(build_scene(0)), coord=torch.tensor([[15.0, 20.0, -1.0]]).expand(len(build_scene(0)), 3)
+    )
+    assert sweep_features(scene)[0].tolist() == pytest.approx([-0.5, 1.0, 0.25, 0.2])
+    assert sweep_features(replace(scene, intensity=None))[0, 2] == 0
+    sample = prepare_sample(swept(build_scene(0)), SampleConfig(grid_size=0.3), torch.Generator(), rays=False)
+    assert torch.equal(collate([sample]).features, sweep_features(sample.scene))
+    with pytest.raises(ValueError, match="some are a vehicle's LiDAR"):
+        collate([sample, samples(rays=False)[0]])
+
+
+def test_flat_cells_are_as_high_as_asked_for() -> None:
+    config = SampleConfig(grid_size=0.1, grid_height=0.4)
+    assert config.cell == (0.1, 0.1, 0.4)
+    scene = prepare_sample(build_scene(0), config, torch.Generator(), rays=False).scene
+    cells = torch.floor(scene.coord.double() / torch.tensor([0.1, 0.1, 0.4], dtype=torch.float64)).long()
+    assert torch.equal(cells - cells.amin(dim=0), scene.grid_coord)  # type: ignore[arg-type]
 
 
 def test_without_rays_the_batch_has_none() -> None:

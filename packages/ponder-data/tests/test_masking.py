@@ -26,6 +26,15 @@ def test_random_drop_leaves_the_share_it_says(points: int, ratio: float, left: i
     assert torch.equal(dropped.coord, scene.coord[number])
 
 
+def test_blocks_of_flat_cells_are_flat() -> None:
+    scene, sides = cloud(400), torch.tensor([0.4, 0.4, 0.8], dtype=torch.float64)
+    left = block_mask(scene, torch.Generator().manual_seed(0), (0.1, 0.1, 0.2), 4, 0.5)
+    every = [tuple(row) for row in torch.floor(scene.coord.double() / sides).int().tolist()]
+    kept = {tuple(row) for row in torch.floor(left.coord.double() / sides).int().tolist()}
+    assert torch.equal(left.coord, scene.coord[torch.tensor([block in kept for block in every])])
+    assert len(kept) == round(len(set(every)) / 2)
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1000), block_voxels=st.integers(1, 12), ratio=st.floats(0, 0.95))
 def test_block_mask_removes_whole_blocks(seed: int, block_voxels: int, ratio: float) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from ponder_render import (
+    Bounds,
     DenseNetConfig,
     FeatureVolume,
     FieldConfig,
@@ -17,6 +18,7 @@ from ponder_render import (
     RenderingLossConfig,
     SamplerConfig,
     VolumeRenderer,
+    densify,
     rendering_losses,
 )
 from ponder_render.sampling.distances import importance_distances
@@ -223,6 +225,25 @@ def test_projecting_points_is_a_convolution_of_the_pooled_volume() -> None:
     coord, features = torch.rand(100, 3).double(), torch.randn(100, 6).double()
     arguments = (features, coord, torch.tensor([100]), torch.zeros(1, 3).double(), torch.ones(1, 3).double())
     torch.testing.assert_close(plain.build_volume(*arguments).table, renderer.build_volume(*arguments).table)
+
+
+def test_features_in_cells_make_the_volume_of_the_points_they_are_of() -> None:
+    renderer = make_renderer(dense=DenseNetConfig(channels=4, projected_channels=3, kind="conv"), margin=0.0)
+    generator = torch.Generator().manual_seed(2)
+    coord = torch.rand(50, 3, dtype=torch.float64, generator=generator)
+    features = torch.randn(50, 4, dtype=torch.float64, generator=generator)
+    offsets = torch.tensor([20, 50])
+    lower, upper = torch.zeros(2, 3, dtype=torch.float64), torch.ones(2, 3, dtype=torch.float64)
+    bounds = Bounds(lower=lower, upper=upper)
+    pooled = densify(features, coord, offsets, bounds, (5, 4, 3))
+    expected = renderer.build_volume(features, coord, offsets, lower, upper)
+    built = renderer.build_volume_from_cells(pooled.features, pooled.count, bounds)
+    torch.testing.assert_close(built.table, expected.table)
+    assert torch.equal(built.count, expected.count)
+    with pytest.raises(
+        ValueError, match=r"features have \(4, 4, 3\) cells but renderer.volume_shape is \(5, 4, 3\)"
+    ):
+        renderer.build_volume_from_cells(pooled.features[:, :, 1:], pooled.count[:, 1:], bounds)
 
 
 def test_a_volume_of_other_channels_is_an_error(make_volume: MakeVolume, make_rays: MakeRays) -> None:

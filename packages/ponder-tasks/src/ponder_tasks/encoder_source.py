@@ -28,7 +28,8 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
     datasets together and keeps their norms apart; the trained one must have norms for the same.
 
     Raises:
-        ValueError: when ``source`` holds no readable checkpoint, or the condition is missing, unknown or not wanted.
+        ValueError: when ``source`` holds no readable checkpoint, the condition is missing, unknown or unwanted, or the
+            encoder reads something else of points than the recipe's.
     """
     if source == SCRATCH:
         if condition is not None:
@@ -38,6 +39,7 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
         return recipe.model_copy(update={"encoder_source": SCRATCH, "encoder_condition": None})
     weights = load_weights(Path(source))
     encoder = weights.recipe.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    check_channels(encoder, recipe.encoder.in_channels, source)
     if recipe.encoder.conditions:
         _check_same_conditions(encoder, recipe.encoder, condition, source)
     else:
@@ -53,6 +55,20 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
         "encoder_condition": condition,
     }
     return recipe.model_copy(update=changes)
+
+
+def check_channels(trained: SparseUNetConfig, wanted: int, source: str) -> None:
+    """Raise a ValueError unless a trained encoder reads ``wanted`` channels of each point."""
+    if trained.in_channels == wanted:
+        return
+    reads = {
+        6: "colour and normal",
+        4: "height, distance, intensity and time, as of a vehicle's LiDAR",
+    }
+    has, needs = (
+        f"{n} channels of each point ({reads.get(n, 'its own')})" for n in (trained.in_channels, wanted)
+    )
+    raise ValueError(f"the encoder in {source} reads {has}, but here there are {needs}; give another encoder")
 
 
 def _check_same_conditions(

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from ponder_tasks.bridges import encoder_points
 from ponder_tasks.devices import check_device
-from ponder_tasks.encoder_source import load_encoder
+from ponder_tasks.encoder_source import check_channels, load_encoder
 from ponder_tasks.whole_scene import whole_scene
+
+SCAN_CHANNELS = 6
+"""What is read of each point of a scan: colour and normal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ def encode_scan(
     check_device(device)
     scene = read_scan(scan)
     encoder, recipe = load_encoder(encoder_source, condition)
+    check_channels(recipe.encoder, SCAN_CHANNELS, str(encoder_source))
     grid_size = recipe.sample.grid_size
     encoded = encode_scene(encoder.to(device), scene, grid_size)
     aside = output.with_name(f".{output.name}.partial.npz")

@@ -48,7 +48,7 @@ class StreetsPretrainRecipe(BaseModel):
     )
     losses: RenderingLossConfig = RenderingLossConfig(color=10.0, distance=10.0)
     open_space: float = Field(
-        default=1.0,
+        default=10.0,
         ge=0,
         description="weight of the opacity of rays that cross the box without meeting anything",
     )

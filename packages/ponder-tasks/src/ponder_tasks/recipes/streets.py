@@ -96,5 +96,5 @@ def streets() -> StreetsPretrainRecipe:
         losses=RenderingLossConfig(color=10.0, distance=10.0, truncation=1.0),
         evaluation=RenderingEvaluationConfig(scenes=2, views_per_scene=6, pixel_stride=2),
         optimizer=small_street_optimizer(),
-        trainer=TrainerConfig(steps=300, batch_size=2, checkpoint_every=100, validate_every=0),
+        trainer=TrainerConfig(steps=600, batch_size=2, checkpoint_every=100, validate_every=0),
     )
