@@ -7,9 +7,10 @@ import torch
 from driving_scenes import small_pretraining, small_streets
 from ponder_data import SyntheticStreets
 from ponder_render import RayBundle
-from ponder_tasks.outdoor.batch import StreetBatch, pack_streets, stack_pictures
+from ponder_tasks.outdoor.batch import StreetBatch, pack_streets
 from ponder_tasks.outdoor.batches import StreetSequence, street_sample, whole_street
 from ponder_tasks.outdoor.box import BoxConfig
+from ponder_tasks.outdoor.image_window import ImageWindowConfig
 from ponder_tasks.outdoor.lidar_source import LidarSource
 from ponder_tasks.outdoor.model import StreetsPretrainModel, open_space_loss
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
@@ -49,16 +50,13 @@ def test_a_batch_has_points_rays_and_no_more_than_is_read(batch: StreetBatch) ->
 
 
 def test_pictures_come_with_their_scene_where_cameras_are_looked_at(scenes: SyntheticStreets) -> None:
-    recipe = RECIPE.model_copy(update={"sensors": "camera"})
+    camera = RECIPE.camera.model_copy(update={"window": ImageWindowConfig(width=50, height=28)})
+    recipe = RECIPE.model_copy(update={"sensors": "camera", "camera": camera})
     samples = [street_sample(scenes[i], recipe, torch.Generator().manual_seed(i)) for i in range(2)]
     pictures = pack_streets(samples).pictures
     assert pictures is not None
-    assert pictures.color.shape == (12, 3, 28, 50)
-    assert pictures.scene_index.tolist() == [0] * 6 + [1] * 6
-    nothing = {"color": torch.zeros(2, 2, 3), "depth": torch.zeros(2, 2), "semantic": None, "instance": None}
-    small = replace(scenes[0].views[0], **nothing)
-    with pytest.raises(ValueError, match="one size"):
-        stack_pictures([scenes[0].views[1], small])
+    assert pictures.color.shape == (2, 6, 3, 28, 50)
+    assert not torch.equal(pictures.camera_to_world[0], pictures.camera_to_world[1])
 
 
 def test_the_volume_is_the_average_of_the_points_in_each_cell(

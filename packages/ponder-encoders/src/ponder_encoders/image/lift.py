@@ -1,7 +1,7 @@
 """What turns features of images into a volume of features: the interface that all lifts share."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +22,7 @@ class LiftedVolume:
     depth_logits: Float[Tensor, "batch cameras bins rows columns"] | None = None
 
 
+@runtime_checkable
 class Lift(Protocol):
     """Features of every camera to one volume per scene.
 

@@ -1,44 +1,14 @@
 """A batch of driving scenes: LiDAR points, camera pictures, and the rays to render."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
-from ponder_data import Batch, Rays, Sample, View, collate
+from jaxtyping import Bool, Float
+from ponder_data import Batch, Rays, Sample, collate
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
-    """The pictures of all cameras of a batch, all of one size; cameras are OpenCV, poses in their scene's LiDAR frame.
-
-    Attributes:
-        color: in [0, 1], channels first.
-        depth: z-depth in metres of the LiDAR's returns, 0 where there is none.
-        intrinsics: of pictures of this size.
-        camera_to_world: poses.
-        scene_index: which scene of the batch each picture belongs to, ascending.
-    """
-
-    color: Float[Tensor, "pictures 3 height width"]
-    depth: Float[Tensor, "pictures height width"]
-    intrinsics: Float[Tensor, "pictures 3 3"]
-    camera_to_world: Float[Tensor, "pictures 4 4"]
-    scene_index: Int[Tensor, " pictures"]
-
-    def __len__(self) -> int:
-        return self.color.shape[0]
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Pictures":
-        """Return the pictures on ``device``."""
-        return Pictures(
-            **{f.name: getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)}
-        )
-
-    def pin_memory(self) -> "Pictures":
-        """Return the pictures in page-locked memory."""
-        return Pictures(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
+from ponder_tasks.outdoor.image_batch import ImageBatch, SceneImages, pack_images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +17,7 @@ class StreetSample:
 
     sample: Sample
     open: Bool[Tensor, " rays"] | None
-    pictures: Pictures | None
+    pictures: SceneImages | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +33,7 @@ class StreetBatch:
 
     points: Batch
     open: Bool[Tensor, " rays"] | None
-    pictures: Pictures | None
+    pictures: ImageBatch | None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -95,55 +65,16 @@ class StreetBatch:
         )
 
 
-def stack_pictures(views: Sequence[View]) -> Pictures:
-    """Return the pictures of one scene.
-
-    Raises:
-        ValueError: when there is none, or they differ in size.
-    """
-    sizes = {(view.width, view.height) for view in views}
-    if len(sizes) != 1:
-        raise ValueError(
-            f"a scene's pictures must have one size to be looked at together, but have {sorted(sizes)}; "
-            "set image_width and image_height of the data"
-        )
-    return Pictures(
-        color=torch.stack([view.color.permute(2, 0, 1) for view in views]),
-        depth=torch.stack([view.depth for view in views]),
-        intrinsics=torch.stack([view.intrinsics for view in views]),
-        camera_to_world=torch.stack([view.camera_to_world for view in views]),
-        scene_index=torch.zeros(len(views), dtype=torch.int64),
-    )
-
-
 def pack_streets(samples: Sequence[StreetSample]) -> StreetBatch:
     """Pack samples into one batch.
 
     Raises:
-        ValueError: as ``ponder_data.collate``, or when pictures of different scenes differ in size.
+        ValueError: as ``ponder_data.collate``, or when scenes have different numbers of pictures.
     """
+    pictures = [sample.pictures for sample in samples if sample.pictures is not None]
     opened = [sample.open for sample in samples if sample.open is not None]
     return StreetBatch(
         points=collate([sample.sample for sample in samples]),
         open=torch.cat(opened) if opened else None,
-        pictures=_packed_pictures([sample.pictures for sample in samples]),
-    )
-
-
-def _packed_pictures(parts: Sequence[Pictures | None]) -> Pictures | None:
-    given = [
-        replace(part, scene_index=torch.full_like(part.scene_index, scene))
-        for scene, part in enumerate(parts)
-        if part is not None
-    ]
-    if not given:
-        return None
-    sizes = {tuple(part.color.shape[2:]) for part in given}
-    if len(sizes) > 1:
-        raise ValueError(
-            f"pictures of one batch must have one size (rows, columns), but have {sorted(sizes)}; set image_width and "
-            "image_height of the data"
-        )
-    return Pictures(
-        **{f.name: torch.cat([getattr(part, f.name) for part in given]) for f in fields(Pictures)}
+        pictures=pack_images(pictures) if pictures else None,
     )

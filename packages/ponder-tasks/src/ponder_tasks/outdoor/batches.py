@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from ponder_data import AugmentationConfig, SampleConfig, Scene, Scenes, prepare_sample
+from ponder_data import AugmentationConfig, SampleConfig, Scene, Scenes, View, prepare_sample
 
 from ponder_tasks.batches import StepSequence, each_once
-from ponder_tasks.outdoor.batch import StreetBatch, StreetSample, pack_streets, stack_pictures
+from ponder_tasks.outdoor.batch import StreetBatch, StreetSample, pack_streets
+from ponder_tasks.outdoor.image_batch import SceneImages
+from ponder_tasks.outdoor.image_window import prepare_images
 from ponder_tasks.outdoor.open_space import highest_beam
 from ponder_tasks.outdoor.rays import draw_street_rays
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
@@ -48,7 +50,7 @@ def street_sample(scene: Scene, recipe: StreetsPretrainRecipe, generator: torch.
     """Return ``scene`` augmented, its points masked and on the grid, and the rays drawn from it.
 
     Raises:
-        ValueError: when the scene has too few points, no pictures, or pictures of several sizes.
+        ValueError: when the scene has too few points, no pictures, or pictures that are too flat to be looked at.
     """
     highest = highest_beam(scene.coord)
     prepared = prepare_sample(scene, recipe.sample, generator, rays=False)
@@ -58,8 +60,22 @@ def street_sample(scene: Scene, recipe: StreetsPretrainRecipe, generator: torch.
     return StreetSample(
         sample=replace(prepared, scene=bare, rays=drawn.rays),
         open=drawn.open,
-        pictures=stack_pictures(views) if recipe.looks_at_pictures else None,
+        pictures=street_images(views, recipe, generator),
     )
+
+
+def street_images(
+    views: Sequence[View], recipe: StreetsPretrainRecipe, generator: torch.Generator | None
+) -> SceneImages | None:
+    """Return what the cameras' network sees of ``views``, at random by ``generator``; None where none looks.
+
+    Raises:
+        ValueError: when there are no pictures, or one is too flat for the recipe's window.
+    """
+    if not recipe.looks_at_pictures:
+        return None
+    camera = recipe.camera
+    return prepare_images(views, camera.window, generator, with_depth=camera.supervises_depth)
 
 
 def whole_street(scene: Scene, recipe: StreetsPretrainRecipe) -> StreetBatch:
@@ -71,5 +87,5 @@ def whole_street(scene: Scene, recipe: StreetsPretrainRecipe) -> StreetBatch:
     )
     bare = replace(scene, views=(), held_out_views=(), boxes=None)
     prepared = prepare_sample(bare, plain, torch.Generator(), rays=False)
-    pictures = stack_pictures(scene.views) if recipe.looks_at_pictures else None
-    return pack_streets([StreetSample(sample=prepared, open=None, pictures=pictures)])
+    images = street_images(scene.views, recipe, None)
+    return pack_streets([StreetSample(sample=prepared, open=None, pictures=images)])

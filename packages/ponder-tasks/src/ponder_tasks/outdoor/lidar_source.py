@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import torch
 from ponder_encoders import SparseUNet, SparseUNetConfig
 from ponder_encoders.sparse.backend import choose_backend
 from ponder_render import densify
@@ -34,7 +35,7 @@ class LidarSource(VolumeSource):
         """Return the encoder's features of each point, float32."""
         return cast(Tensor, self.encoder(encoder_points(batch.points), batch.points.conditions)).float()
 
-    def forward(self, batch: StreetBatch) -> CellFeatures:
+    def forward(self, batch: StreetBatch, generator: torch.Generator | None = None) -> CellFeatures:
         """Return the mean features of the points in each cell."""
         points = batch.points
         bounds = self.box.bounds(len(batch), points.coord)

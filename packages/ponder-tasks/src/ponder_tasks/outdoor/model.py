@@ -18,6 +18,7 @@ from ponder_tasks.bridges import ray_bundle, ray_targets
 from ponder_tasks.outdoor.batch import StreetBatch
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.outdoor.sources import build_source
+from ponder_tasks.outdoor.volume_source import CellFeatures
 
 
 class StreetsPretrainModel(nn.Module):
@@ -37,12 +38,13 @@ class StreetsPretrainModel(nn.Module):
         return self.source
 
     def forward(self, batch: StreetBatch, generator: torch.Generator | None, progress: float = 1.0) -> Losses:
-        """Return the losses of rendering the batch's rays (Eq. 2-8), and of open space."""
+        """Return the losses of rendering the batch's rays (Eq. 2-8), of open space, and the source's own."""
         rays, is_open = batch.rays, batch.open
         assert rays is not None, "a pre-training batch carries rays"
         assert is_open is not None, "whoever draws rays says which are open"
+        cells = self.source(batch, generator)
         rendered = self.renderer(
-            self.encode(batch),
+            self._volume(cells),
             ray_bundle(rays),
             generator=generator,
             sensed_distance=rays.distance,
@@ -50,14 +52,16 @@ class StreetsPretrainModel(nn.Module):
         )
         losses = rendering_losses(rendered, self._targets(rays, is_open), self.loss_config)
         if self.open_space == 0:
-            return losses
+            return Losses(terms=(*losses.terms, *cells.terms))
         term = LossTerm(name="open_space", value=open_space_loss(rendered, is_open), weight=self.open_space)
-        return Losses(terms=(*losses.terms, term))
+        return Losses(terms=(*losses.terms, term, *cells.terms))
 
     def encode(self, batch: StreetBatch) -> FeatureVolume:
         """Return the feature volume (Eq. 3)."""
-        cells = self.source(batch)
-        bounds = self.box.bounds(len(batch), batch.coord)
+        return self._volume(self.source(batch))
+
+    def _volume(self, cells: CellFeatures) -> FeatureVolume:
+        bounds = self.box.bounds(len(cells.features), next(self.renderer.parameters()))
         return self.renderer.build_volume_from_cells(cells.features, cells.count, bounds)
 
     def _targets(self, rays: Rays, is_open: Bool[Tensor, " rays"]) -> RayTargets:

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from ponder_data import NuScenesConfig, SampleConfig, SyntheticStreetsConfig
 from ponder_encoders import SparseUNetConfig
+from ponder_encoders.fusion import VolumeFusionConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.outdoor.box import BoxConfig
+from ponder_tasks.outdoor.camera_volume import CameraVolumeConfig
 from ponder_tasks.outdoor.rays import StreetRaysConfig
 from ponder_tasks.training_config import RenderingEvaluationConfig, TrainerConfig
 
@@ -34,7 +36,13 @@ class StreetsPretrainRecipe(BaseModel):
     box: BoxConfig = BoxConfig()
     sample: SampleConfig
     rays: StreetRaysConfig = StreetRaysConfig()
-    encoder: SparseUNetConfig = Field(description="of the LiDAR")
+    encoder: SparseUNetConfig = Field(description="of the LiDAR; unused by cameras alone")
+    camera: CameraVolumeConfig = Field(
+        default=CameraVolumeConfig(), description="the image network and its lift; unused by the LiDAR alone"
+    )
+    fusion: VolumeFusionConfig = Field(
+        default=VolumeFusionConfig(), description="how the volumes of both become one"
+    )
     renderer: RendererConfig = Field(
         description="its boxes are the recipe's box: extent and margin are unused"
     )

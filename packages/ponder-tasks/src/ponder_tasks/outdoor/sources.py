@@ -1,10 +1,25 @@
 """From a recipe to its volume source: the one place that knows all of them."""
 
+from ponder_tasks.outdoor.camera_source import CameraSource
+from ponder_tasks.outdoor.fused_source import FusedSource
 from ponder_tasks.outdoor.lidar_source import LidarSource
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.outdoor.volume_source import VolumeSource
 
 
 def build_source(recipe: StreetsPretrainRecipe) -> VolumeSource:
-    """Return the untrained volume source of the recipe's sensors."""
-    return LidarSource(recipe.encoder, recipe.box, recipe.renderer.volume_shape)
+    """Return the untrained volume source of the recipe's sensors.
+
+    Raises:
+        ImportError: cameras are encoded, but timm is not installed.
+        ValueError: the image network is unknown, or its weights cannot be had.
+    """
+    shape = recipe.renderer.volume_shape
+    match recipe.sensors:
+        case "lidar":
+            return LidarSource(recipe.encoder, recipe.box, shape)
+        case "camera":
+            return CameraSource(recipe.camera, recipe.box, shape)
+        case "fusion":
+            lidar = LidarSource(recipe.encoder, recipe.box, shape)
+            return FusedSource(lidar, CameraSource(recipe.camera, recipe.box, shape), recipe.fusion)

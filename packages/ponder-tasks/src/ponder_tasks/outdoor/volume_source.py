@@ -7,7 +7,9 @@ the feature volume of its cells (Eq. 3), and the same rays are rendered of it.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int
+from ponder_render import LossTerm
 from torch import Tensor, nn
 
 from ponder_tasks.outdoor.batch import StreetBatch
@@ -20,10 +22,12 @@ class CellFeatures:
     Attributes:
         features: zero where nothing is known.
         count: how many measurements stand behind each cell.
+        terms: what the source itself has to learn beside rendering, in training.
     """
 
     features: Float[Tensor, "batch channels x y z"]
     count: Int[Tensor, "batch x y z"]
+    terms: tuple[LossTerm, ...] = ()
 
 
 class VolumeSource(nn.Module, ABC):
@@ -35,8 +39,8 @@ class VolumeSource(nn.Module, ABC):
     out_channels: int
 
     @abstractmethod
-    def forward(self, batch: StreetBatch) -> CellFeatures:
-        """Return the features of all cells of each scene of ``batch``."""
+    def forward(self, batch: StreetBatch, generator: torch.Generator | None = None) -> CellFeatures:
+        """Return the features of all cells of each scene of ``batch``; what is random is drawn from ``generator``."""
 
     @abstractmethod
     def backend(self) -> str:

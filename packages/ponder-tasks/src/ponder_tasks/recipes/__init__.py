@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ponder_tasks.recipe import TrainingRecipe
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
+from ponder_tasks.recipes.nuscenes_camera import nuscenes_camera, nuscenes_fusion
 from ponder_tasks.recipes.nuscenes_lidar import nuscenes_lidar
 from ponder_tasks.recipes.nuscenes_semseg import lidarseg_semseg, nuscenes_semseg
 from ponder_tasks.recipes.rgbd import rgbd
@@ -18,6 +19,7 @@ from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
+from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
 from ponder_tasks.recipes.streets_semseg import streets_semseg
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
@@ -26,6 +28,10 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rgbd,
     scans,
     streets,
+    streets_camera,
+    streets_fusion,
+    nuscenes_camera,
+    nuscenes_fusion,
     nuscenes_lidar,
     rooms_semseg,
     rooms_probe,
