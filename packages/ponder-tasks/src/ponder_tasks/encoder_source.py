@@ -7,13 +7,29 @@ that everything behind it meets a plain encoder.
 from pathlib import Path
 from typing import TypeVar
 
-from ponder_encoders import SparseUNet, SparseUNetConfig, fold_condition, restore_plasticity
+from ponder_encoders import (
+    SparseUNet,
+    SparseUNetConfig,
+    VoxelNet,
+    VoxelNetConfig,
+    fold_condition,
+    restore_plasticity,
+)
 
 from ponder_tasks.checkpoint import Weights, load_weights
-from ponder_tasks.recipe import FinetuneRecipe, Recipe
+from ponder_tasks.recipe import (
+    FinetuneRecipe,
+    ImportRecipe,
+    OutdoorDetectRecipe,
+    PointFinetuneRecipe,
+    PretrainRecipe,
+)
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
+
+PointRecipe = PretrainRecipe | PointFinetuneRecipe | ImportRecipe
+"""A recipe whose encoder is a SparseUNet."""
 
 RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
 
@@ -33,15 +49,22 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
             raise ValueError(
                 f"--condition {condition}: an encoder from scratch has no conditions; leave it out"
             )
-        return recipe.model_copy(update={"encoder_source": SCRATCH, "encoder_condition": None})
+        changes: dict[str, object] = {"encoder_source": SCRATCH}
+        if isinstance(recipe, PointFinetuneRecipe):
+            changes["encoder_condition"] = None
+        return recipe.model_copy(update=changes)
     weights = load_weights(Path(source))
-    encoder = weights.recipe.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    if isinstance(recipe, OutdoorDetectRecipe):
+        return _with_voxelnet(recipe, weights, recipe.encoder.backend, source, condition)
+    assert isinstance(recipe, PointFinetuneRecipe), "all other tasks have a SparseUNet"
+    trained = point_recipe(weights)
+    encoder = trained.encoder.model_copy(update={"backend": recipe.encoder.backend})
     if recipe.encoder.conditions:
         _check_same_conditions(encoder, recipe.encoder, condition, source)
     else:
         check_condition(encoder, condition, source)
         encoder = encoder.model_copy(update={"conditions": (), "context_channels": 0})
-    sample = recipe.sample.model_copy(update={"grid_size": weights.recipe.sample.grid_size})
+    sample = recipe.sample.model_copy(update={"grid_size": trained.sample.grid_size})
     changes = {
         "encoder": encoder,
         "sample": sample,
@@ -49,6 +72,57 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
         "encoder_condition": condition,
     }
     return recipe.model_copy(update=changes)
+
+
+def point_recipe(weights: Weights) -> PointRecipe:
+    """Return the recipe of a checkpoint whose encoder is a SparseUNet.
+
+    Raises:
+        ValueError: when its encoder is of another kind.
+    """
+    recipe = weights.recipe
+    if isinstance(recipe, OutdoorDetectRecipe):
+        raise ValueError(
+            f"{weights.source} holds a VoxelNet (of {recipe.name}), but a SparseUNet is needed here; name a run whose "
+            "encoder is one, such as one of rooms"
+        )
+    return recipe
+
+
+def voxelnet_encoder(weights: Weights) -> VoxelNetConfig:
+    """Return the VoxelNet that a checkpoint holds.
+
+    Raises:
+        ValueError: when its encoder is of another kind.
+    """
+    if not isinstance(weights.recipe.encoder, VoxelNetConfig):
+        raise ValueError(
+            f"{weights.source} holds a SparseUNet (of {weights.recipe.name}), but detection outdoors needs a VoxelNet; "
+            "use --encoder scratch, or a run whose encoder is one"
+        )
+    return weights.recipe.encoder
+
+
+def _with_voxelnet(
+    recipe: RecipeType, weights: Weights, backend: str, source: str, condition: str | None
+) -> RecipeType:
+    if condition is not None:
+        raise ValueError(f"--condition {condition}: a VoxelNet has no conditions; leave it out")
+    encoder = voxelnet_encoder(weights).model_copy(update={"backend": backend})
+    return recipe.model_copy(update={"encoder": encoder, "encoder_source": source})
+
+
+def start_voxelnet(encoder: VoxelNet, recipe: OutdoorDetectRecipe) -> None:
+    """Give ``encoder`` the weights that ``recipe`` starts from; from scratch, it stays as it is.
+
+    Raises:
+        ValueError: when the source cannot be read or does not fit.
+    """
+    if recipe.encoder_source == SCRATCH:
+        return
+    weights = load_weights(Path(recipe.encoder_source))
+    voxelnet_encoder(weights)
+    _load_tensors(encoder, weights)
 
 
 def _check_same_conditions(
@@ -91,7 +165,7 @@ def check_condition(config: SparseUNetConfig, condition: str | None, source: str
         )
 
 
-def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet, Recipe]:
+def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet, PointRecipe]:
     """Return the encoder in ``source``, with the norms of ``condition`` folded in, and the recipe that made it.
 
     Raises:
@@ -99,12 +173,13 @@ def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet
             missing, unknown or not wanted.
     """
     weights = load_weights(source)
-    check_condition(weights.recipe.encoder, condition, str(source))
-    encoder = _loaded(SparseUNet(weights.recipe.encoder), weights)
-    return (fold_condition(encoder, condition) if condition is not None else encoder), weights.recipe
+    recipe = point_recipe(weights)
+    check_condition(recipe.encoder, condition, str(source))
+    encoder = _loaded(SparseUNet(recipe.encoder), weights)
+    return (fold_condition(encoder, condition) if condition is not None else encoder), recipe
 
 
-def start_encoder(encoder: SparseUNet, recipe: FinetuneRecipe) -> None:
+def start_encoder(encoder: SparseUNet, recipe: PointFinetuneRecipe) -> None:
     """Give ``encoder`` the weights that ``recipe`` starts from; from scratch, it stays as it is.
 
     One that is to learn further gets its plasticity back, see :func:`ponder_encoders.restore_plasticity`.
@@ -128,15 +203,19 @@ def load_encoder_weights(encoder: SparseUNet, weights: Weights, condition: str |
     if condition is None:
         _loaded(encoder, weights)
         return
-    trained = _loaded(SparseUNet(weights.recipe.encoder), weights)
+    trained = _loaded(SparseUNet(point_recipe(weights).encoder), weights)
     encoder.load_state_dict(fold_condition(trained, condition).state_dict())
 
 
 def _loaded(encoder: SparseUNet, weights: Weights) -> SparseUNet:
+    _load_tensors(encoder, weights)
+    return encoder
+
+
+def _load_tensors(encoder: SparseUNet | VoxelNet, weights: Weights) -> None:
     tensors = weights.under(ENCODER_PREFIX)
     try:
         encoder.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{weights.source} does not fit the encoder of the recipe: {reason}") from error
-    return encoder

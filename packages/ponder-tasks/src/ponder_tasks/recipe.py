@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from ponder_data import (
+    AugmentationConfig,
     FurnitureShapesConfig,
     MeshFolderConfig,
+    NuScenesConfig,
     RgbdSequenceConfig,
     SampleConfig,
     SyntheticRoomsConfig,
+    SyntheticStreetsConfig,
     VirtualScansConfig,
 )
-from ponder_encoders import PointNet2Config, SparseUNetConfig
+from ponder_encoders import PointNet2Config, SparseUNetConfig, VoxelNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -28,6 +31,8 @@ from ponder_tasks.instances.scorer import ScorerConfig
 from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
+from ponder_tasks.outdoor_detect.center_head import CenterHeadConfig
+from ponder_tasks.outdoor_detect.query_head import QueryHeadConfig
 from ponder_tasks.pretrain.labels import LabelsConfig
 from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
 from ponder_tasks.reconstruct.config import (
@@ -38,7 +43,8 @@ from ponder_tasks.reconstruct.config import (
 from ponder_tasks.segment.losses import SegmentationLossConfig
 
 DatasetConfig = Annotated[
-    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig, Field(discriminator="kind")
+    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | SyntheticStreetsConfig | NuScenesConfig,
+    Field(discriminator="kind"),
 ]
 """One dataset."""
 
@@ -77,6 +83,8 @@ SceneConfig = Annotated[
     SyntheticRoomsConfig
     | RgbdSequenceConfig
     | VirtualScansConfig
+    | SyntheticStreetsConfig
+    | NuScenesConfig
     | FurnitureShapesConfig
     | MeshFolderConfig
     | MixtureConfig,
@@ -164,7 +172,7 @@ class PretrainRecipe(BaseModel):
 class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
     """What every task says that learns on top of an encoder: from scratch, fine-tuned, or frozen (a probe).
 
-    A task adds its own losses and sizes in a subclass, whose ``task`` names it. Subclasses are listed in
+    A task adds its own encoder, losses and sizes in a subclass, whose ``task`` names it. Subclasses are listed in
     :data:`TrainingRecipe`, and ``finetuning.py`` says what runs each.
     """
 
@@ -173,22 +181,27 @@ class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
     description: str = ""
     train_data: SceneConfig
     val_data: SceneConfig
-    sample: SampleConfig
-    encoder: SparseUNetConfig
     encoder_source: str = Field(
         default="scratch",
         description="'scratch', or a run folder, checkpoint folder or model.safetensors file",
-    )
-    encoder_condition: str | None = Field(
-        default=None,
-        description="of an encoder with norms for each of several datasets: whose norms to start from",
     )
     freeze_encoder: bool = Field(default=False, description="train only the head: a linear probe")
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
 
 
-class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class PointFinetuneRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """What every task says whose encoder is a SparseUNet, on points sampled on a grid."""
+
+    sample: SampleConfig
+    encoder: SparseUNetConfig
+    encoder_condition: str | None = Field(
+        default=None,
+        description="of an encoder with norms for each of several datasets: whose norms to start from",
+    )
+
+
+class SegmentRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Semantic segmentation with a linear head, or one that compares with text embeddings of the classes."""
 
     task: Literal["segment"] = "segment"
@@ -199,7 +212,7 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
-class DetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class DetectRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Detection of oriented boxes by voting (VoteNet)."""
 
     task: Literal["detect"] = "detect"
@@ -224,7 +237,7 @@ class InstanceEvaluationConfig(BaseModel):
     )
 
 
-class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class InstanceRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Instance segmentation in PointGroup's manner."""
 
     task: Literal["instances"] = "instances"
@@ -238,7 +251,7 @@ class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
 
 
-class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class ReconstructRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Surfaces from noisy sparse points: a decoder that knows of every point of space whether it lies inside.
 
     The data are solids (``kind`` furniture or meshes) in the unit cube. Of ``sample`` only the grid is read: the
@@ -251,7 +264,18 @@ class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
 
 
-TrainingRecipe = PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe
+class OutdoorDetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Detection of driving scenes' boxes, with velocity and attribute, in a VoxelNet's volume of LiDAR sweeps."""
+
+    task: Literal["outdoor-detect"] = "outdoor-detect"
+    encoder: VoxelNetConfig
+    augmentation: AugmentationConfig
+    head: Annotated[CenterHeadConfig | QueryHeadConfig, Field(discriminator="kind")]
+
+
+TrainingRecipe = (
+    PretrainRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe | OutdoorDetectRecipe
+)
 """A recipe that the trainer can follow."""
 
 
@@ -277,7 +301,7 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
     Raises:
         ValueError: when the scenes are generated and read from nowhere.
     """
-    if isinstance(config, SyntheticRoomsConfig | FurnitureShapesConfig):
+    if isinstance(config, SyntheticRoomsConfig | SyntheticStreetsConfig | FurnitureShapesConfig):
         raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
     if isinstance(config, MixtureConfig):
         raise ValueError(

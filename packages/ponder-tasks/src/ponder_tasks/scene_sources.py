@@ -8,12 +8,16 @@ from ponder_data import (
     MeshFolderConfig,
     MixPart,
     Mixture,
+    NuScenes,
+    NuScenesConfig,
     RgbdSequence,
     RgbdSequenceConfig,
     Scenes,
     Shapes,
     SyntheticRooms,
     SyntheticRoomsConfig,
+    SyntheticStreets,
+    SyntheticStreetsConfig,
     VirtualScans,
 )
 
@@ -62,6 +66,12 @@ def open_shapes(config: SceneConfig) -> Shapes:
 def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig) -> Scenes:
     if isinstance(config, SyntheticRoomsConfig):
         return SyntheticRooms(config)
+    if isinstance(config, SyntheticStreetsConfig):
+        return SyntheticStreets(config)
+    if isinstance(config, NuScenesConfig):
+        if config.path is None:
+            raise ValueError("this recipe reads nuScenes from its folder; name it with --data FOLDER")
+        return NuScenes(config)
     if isinstance(config, FurnitureShapesConfig | MeshFolderConfig):
         return open_shapes(config)
     if isinstance(config, RgbdSequenceConfig):

@@ -25,11 +25,15 @@ class ExportFormat(str, Enum):
     """Benchmarks that predictions can be written for."""
 
     scannet = "scannet"
+    nuscenes = "nuscenes"
 
 
 Export = Annotated[
     ExportFormat | None,
-    typer.Option("--export", help="Segmentation: also write the files this benchmark takes, to --out."),
+    typer.Option(
+        "--export",
+        help="Also write the files this benchmark takes, to --out: scannet for segmentation, nuscenes for streets.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="DIR", help="A new folder for the files of --export.")
@@ -56,7 +60,12 @@ def evaluate(
 
     evaluation = evaluate_run(
         find_run(runs, run),
-        EvaluationOptions(data=data, voting=VotingConfig() if vote else None, scannet_export=out),
+        EvaluationOptions(
+            data=data,
+            voting=VotingConfig() if vote else None,
+            scannet_export=out if export is ExportFormat.scannet else None,
+            nuscenes_export=out if export is ExportFormat.nuscenes else None,
+        ),
         device=device.value,
     )
     if as_json:

@@ -15,6 +15,7 @@ from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
+from ponder_tasks.recipes.streets_detect import nuscenes_detect, streets_detect, streets_detect_uvtr
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
@@ -28,6 +29,9 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms_detect_pointnet,
     rooms_reconstruct,
     meshes_reconstruct,
+    streets_detect,
+    streets_detect_uvtr,
+    nuscenes_detect,
 )
 
 
