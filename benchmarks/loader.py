@@ -22,8 +22,9 @@ from ponder_tasks.listener import SilentListener, StepReport
 from ponder_tasks.loading import load_batches
 from ponder_tasks.overrides import apply_overrides
 from ponder_tasks.pretrain.task import PretrainTask, run_pretraining
-from ponder_tasks.recipe import PretrainRecipe, scene_config_at
+from ponder_tasks.recipe import PretrainRecipe
 from ponder_tasks.recipes import get_recipe
+from ponder_tasks.scene_config import scene_config_at
 from torch import Tensor
 
 
@@ -54,6 +55,7 @@ def time_batches(recipe: PretrainRecipe, workers: int, epochs: int) -> str:
     moments, moved = [time.perf_counter()], [0.0]
     with load_batches(PretrainTask(longer).batches(0, 1), first=0, workers=workers) as batches:
         for batch in batches:
+            assert isinstance(batch, Batch), "pre-training batches are these"
             moments.append(time.perf_counter())
             moved.append(megabytes(batch))
     first = moments[per_epoch] - moments[1]

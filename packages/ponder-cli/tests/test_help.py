@@ -18,7 +18,19 @@ def test_no_arguments_show_help_with_an_example(ponder: Ponder) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["pretrain", "finetune", "eval", "encode", "reconstruct", "import", "recipes", "compare", "doctor"],
+    [
+        "pretrain",
+        "finetune",
+        "eval",
+        "encode",
+        "predict",
+        "reconstruct",
+        "import",
+        "recipes",
+        "compare",
+        "data",
+        "doctor",
+    ],
 )
 def test_every_command_explains_itself(ponder: Ponder, command: str) -> None:
     result = ponder(command, "--help")

@@ -252,6 +252,16 @@ def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
         read_scan(tmp_path / "pickle.npy")
 
 
+@pytest.mark.parametrize("ending", ["las", "laz", "pcd"])
+def test_a_missing_package_is_named_with_its_extra(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"scan.{ending}").touch()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"not installed: \w+.*pip install 'ponder-data\[laser\]'"):
+        read_scan(tmp_path / f"scan.{ending}")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.9, 0.99])
 @pytest.mark.parametrize("kind", ["text.ply", "binary.ply", "mesh.ply", "scan.npz", "scan.npy"])
 def test_files_that_were_cut_off_are_refused(

@@ -170,10 +170,11 @@ def test_frames_are_the_views_of_the_room(written: WrittenRooms, original: Scene
     assert float(settings(written)["fx_depth"]) == pytest.approx(float(original.views[0].intrinsics[0, 0]))
 
 
-@pytest.mark.skipif(not hasattr(ponder_data, "ScanNet"), reason="no reader of ScanNet in this version")
 def test_the_reader_of_scannet_reads_them(written: WrittenRooms, original: Scene) -> None:
-    scans = ponder_data.ScanNet(ponder_data.ScanNetConfig(path=written.path, views=4))  # pyright: ignore[reportAttributeAccessIssue]
+    scans = ponder_data.ScanNet(ponder_data.ScanNetConfig(path=written.path, views=4))
     scene = scans[0]
+    assert scene.instance is not None
+    assert scene.semantic is not None
     np.testing.assert_allclose(scene.coord.numpy(), aligned(written), atol=1e-5)
     owner, words = objects(written)
     np.testing.assert_array_equal(scene.instance.numpy(), owner)

@@ -29,6 +29,7 @@ def batch_of(coord: torch.Tensor, semantic: list[int], instance: list[int], offs
         rays=None,
         names=("room",) * len(offsets),
         datasets=("rooms",) * len(offsets),
+        conditions=("rooms",) * len(offsets),
     )
 
 

@@ -107,7 +107,9 @@ def test_pictures_of_perfect_instances_show_no_mistake() -> None:
     scene = room()
     assert scene.semantic is not None
     found = InstancesOfScene(scene=scene, instances=found_from(scene, None), semantic=scene.semantic)
-    _, true, predicted, marks = instance_pictures(found, LEAST).layers
+    _, true, predicted, marks = instance_pictures(
+        found, thing_classes(found.scene.class_names, STUFF), LEAST
+    ).layers
     counts = marks.caption.split()
     right = (marks.color == RIGHT).all(axis=1)
     assert right.mean() > 0.98
@@ -119,7 +121,11 @@ def test_pictures_of_perfect_instances_show_no_mistake() -> None:
 
 def found_in(found: InstancesOfScene) -> tuple[int, int]:
     """How many true instances the pictures say were found, and of how many."""
-    words = instance_pictures(found, LEAST).layers[3].caption.split()
+    words = (
+        instance_pictures(found, thing_classes(found.scene.class_names, STUFF), LEAST)
+        .layers[3]
+        .caption.split()
+    )
     return int(words[0]), int(words[2])
 
 

@@ -14,8 +14,9 @@ from ponder_tasks.evaluation import evaluate_run
 from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.listener import SilentListener
-from ponder_tasks.recipe import MixPartConfig, MixtureConfig, SegmentRecipe, TrainerConfig
+from ponder_tasks.recipe import SegmentRecipe, TrainerConfig
 from ponder_tasks.recipes import get_recipe
+from ponder_tasks.scene_config import MixPartConfig, MixtureConfig
 from ponder_tasks.scene_sources import open_scenes
 
 CONDITIONS = ("first", "second")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from ponder_data import ROOM_CLASSES, Mixture, SyntheticRoomsConfig, Visits
 from ponder_tasks.overrides import apply_mapping, apply_overrides, read_recipe, recipe_to_yaml
-from ponder_tasks.recipe import MixPartConfig, MixtureConfig, PretrainRecipe, scene_config_at
+from ponder_tasks.recipe import PretrainRecipe
 from ponder_tasks.recipes import RECIPES, get_recipe, list_recipes
+from ponder_tasks.scene_config import MixPartConfig, MixtureConfig, scene_config_at
 from ponder_tasks.scene_sources import open_scenes
 
 

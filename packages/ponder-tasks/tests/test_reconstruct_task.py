@@ -11,11 +11,12 @@ from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
 from ponder_tasks.finetuning import finetune_task, run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.overrides import apply_overrides
-from ponder_tasks.recipe import ReconstructRecipe, scene_config_at
+from ponder_tasks.recipe import ReconstructRecipe
 from ponder_tasks.recipes import get_recipe
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.scene_config import scene_config_at
 
 TINY = (
     "encoder.base_channels=8",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.segmentation import SegmentationMetrics
-from ponder_tasks.report import page
+from ponder_tasks.report import document
 from ponder_tasks.report.history import History, TrainRecord, ValidationRecord
 from ponder_tasks.report.page import Report, write_report
 from ponder_tasks.report.pictures import ViewPictures, feature_cloud, segmented_cloud
@@ -204,10 +204,10 @@ def test_many_pictures_are_made_smaller_until_the_page_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = replace(full_report(), views=(view(150, 200),), clouds=())
-    monkeypatch.setattr(page, "LARGEST_PAGE", 400_000)
+    monkeypatch.setattr(document, "LARGEST_PAGE", 400_000)
     write_report(tmp_path / "report.html", report, history())
     assert 100_000 < (tmp_path / "report.html").stat().st_size <= 400_000
-    monkeypatch.setattr(page, "LARGEST_PAGE", 20_000)
+    monkeypatch.setattr(document, "LARGEST_PAGE", 20_000)
     with pytest.raises(ValueError, match="show fewer than 1 views and 0 clouds"):
         write_report(tmp_path / "other.html", report, history())
     assert not (tmp_path / "other.html").exists()

@@ -96,6 +96,7 @@ def seeds_and_batch() -> tuple[PointLevel, Batch]:
         rays=None,
         names=("a", "b"),
         datasets=("test", "test"),
+        conditions=("test", "test"),
         boxes=PackedBoxes(boxes=scene_boxes, offsets=torch.tensor([2, 3])),
     )
     seeds = PointLevel(positions=coord[index], features=torch.zeros(12, 4), lengths=(6, 6), index=index)

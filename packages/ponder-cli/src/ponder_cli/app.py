@@ -12,6 +12,7 @@ from ponder_cli.commands.encode import encode
 from ponder_cli.commands.evaluate import evaluate
 from ponder_cli.commands.finetune import finetune
 from ponder_cli.commands.import_weights import import_weights
+from ponder_cli.commands.predict import predict
 from ponder_cli.commands.pretrain import pretrain
 from ponder_cli.commands.recipes import recipes
 from ponder_cli.commands.reconstruct import reconstruct
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command(cls=ResumableCommand)(pretrain)
 app.command(cls=ResumableCommand)(finetune)
 app.command("eval")(evaluate)
+app.command()(predict)
 app.command()(encode)
 app.command()(reconstruct)
 app.command("import")(import_weights)

@@ -92,7 +92,7 @@ def _preset(recipe: "RecipeKind", preset: str) -> "RecipeKind":
 
 
 def _reading(recipe: "RecipeKind", data: Path) -> "RecipeKind":
-    from ponder_tasks.recipe import scene_config_at
+    from ponder_tasks.scene_config import scene_config_at
 
     return recipe.model_copy(
         update={

@@ -5,6 +5,8 @@ in [0, 1]; label -1 means "ignore".
 """
 
 from ponder_data.batch import Batch, collate, point_features
+from ponder_data.checks.finding import Finding
+from ponder_data.checks.folder import CheckReport, check_folder
 from ponder_data.datasets.arkitscenes import ArkitScenes, ArkitScenesConfig
 from ponder_data.datasets.colmap import ColmapConfig, ColmapModels
 from ponder_data.datasets.color_registration import ColorCameraConfig, register_color
@@ -15,6 +17,7 @@ from ponder_data.datasets.matterport3d import Matterport3d, Matterport3dConfig
 from ponder_data.datasets.mesh_folder import MeshFolder, MeshFolderConfig
 from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
+from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.s3dis import S3dis, S3disConfig
 from ponder_data.datasets.scan_file import read_scan
@@ -54,6 +57,8 @@ from ponder_data.nuscenes.classes import (
     NUSCENES_PALETTE,
 )
 from ponder_data.packed_boxes import PackedBoxes, pack_boxes
+from ponder_data.prepared.index import is_cache
+from ponder_data.prepared.prepare import Estimate, PreparationListener, Prepared, prepare
 from ponder_data.raw_layouts.nuscenes_tables import (
     NuScenesTablesConfig,
     WrittenTables,
@@ -68,8 +73,11 @@ from ponder_data.rays import (
     view_rays,
     with_scene_index,
 )
+from ponder_data.reading import Folder, ReadingOptions, open_folder
 from ponder_data.sample import Sample, SampleConfig, prepare_sample
 from ponder_data.scene import IGNORE_LABEL, Boxes, Scene, View, ViewSource, check_scene, take_points
+from ponder_data.scene_files import FiledScenes, SceneFiles, ViewFiles
+from ponder_data.scene_splits import SplitScenes
 from ponder_data.scenes import CachedScenes, Scenes
 from ponder_data.shapes.mesh_solid import MeshSolid
 from ponder_data.shapes.part_union import PartUnion
@@ -107,6 +115,7 @@ __all__ = [
     "Batch",
     "Boxes",
     "CachedScenes",
+    "CheckReport",
     "Cloud",
     "ColmapConfig",
     "ColmapModels",
@@ -114,6 +123,10 @@ __all__ = [
     "ColorJitterConfig",
     "DepthNormals",
     "ElasticConfig",
+    "Estimate",
+    "FiledScenes",
+    "Finding",
+    "Folder",
     "FurnitureShapes",
     "FurnitureShapesConfig",
     "GridSample",
@@ -138,8 +151,13 @@ __all__ = [
     "NuScenesTablesConfig",
     "PackedBoxes",
     "PartUnion",
+    "PreparationListener",
+    "Prepared",
+    "PreparedScenes",
+    "PreparedScenesConfig",
     "Projection",
     "Rays",
+    "ReadingOptions",
     "RecordingConfig",
     "RgbdSequence",
     "RgbdSequenceConfig",
@@ -155,11 +173,13 @@ __all__ = [
     "ScanNetpp",
     "ScanNetppConfig",
     "Scene",
+    "SceneFiles",
     "Scenes",
     "Shape",
     "Shapes",
     "Solid",
     "SphereCropConfig",
+    "SplitScenes",
     "Structured3d",
     "Structured3dConfig",
     "Surface",
@@ -170,6 +190,7 @@ __all__ = [
     "SyntheticStreetsConfig",
     "UnitFrame",
     "View",
+    "ViewFiles",
     "ViewSource",
     "VirtualScans",
     "VirtualScansConfig",
@@ -179,6 +200,7 @@ __all__ = [
     "augment",
     "back_project",
     "camera_points",
+    "check_folder",
     "check_scene",
     "class_map",
     "collate",
@@ -191,14 +213,17 @@ __all__ = [
     "fuse_views",
     "grid_fragments",
     "grid_sample",
+    "is_cache",
     "mask_points",
     "merged_classes",
     "normals_from_depth",
     "open_dataset",
+    "open_folder",
     "pack_boxes",
     "pixel_index_rays",
     "place_cameras",
     "point_features",
+    "prepare",
     "prepare_sample",
     "project",
     "project_to_view",

@@ -13,11 +13,13 @@ from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
 from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder, is_multi_view
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
+from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
 from ponder_data.datasets.rgbd_scannet import is_scannet_export
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.rgbd_tum import is_tum
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES
 from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
+from ponder_data.prepared.index import is_cache
 from ponder_data.scenes import Scenes
 
 
@@ -77,6 +79,13 @@ def _open_rgbd(path: Path) -> Scenes:
 
 
 LAYOUTS: tuple[Layout, ...] = (
+    Layout(
+        name="prepared",
+        title="cache of prepared scenes",
+        looked_for="dataset.json (the index of a cache)",
+        is_at=is_cache,
+        open_at=lambda path: PreparedScenes(PreparedScenesConfig(path=path, split="all")),
+    ),
     Layout(
         name="nuscenes",
         title="nuScenes data set",

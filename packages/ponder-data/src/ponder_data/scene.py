@@ -79,6 +79,14 @@ class Boxes:
         return self.center.shape[0]
 
 
+class NotFiniteError(ValueError):
+    """Numbers are NaN or infinite."""
+
+
+class ClassIdError(ValueError):
+    """Labels name classes that there are not."""
+
+
 _POINT_FIELDS = (
     "coord",
     "color",
@@ -142,7 +150,8 @@ def check_scene(scene: Scene) -> Scene:
     """Return ``scene`` unchanged if it can be learned from.
 
     Raises:
-        ValueError: when it has fewer than two points, or a coordinate, colour or normal that is not finite.
+        ValueError: when it has fewer than two points.
+        NotFiniteError: when a coordinate, colour or normal is not finite.
     """
     if len(scene) < 2:
         raise ValueError(
@@ -153,7 +162,7 @@ def check_scene(scene: Scene) -> Scene:
         value: Tensor = getattr(scene, name)
         broken = int((~torch.isfinite(value)).any(dim=1).sum())
         if broken:
-            raise ValueError(
+            raise NotFiniteError(
                 f"scene {scene.name!r}: {broken} of {len(scene)} points have a NaN or infinite {name}; "
                 "remove these points from the file"
             )

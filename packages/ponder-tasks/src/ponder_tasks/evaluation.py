@@ -26,10 +26,10 @@ from ponder_tasks.recipe import (
     PretrainRecipe,
     ReconstructRecipe,
     SegmentRecipe,
-    scene_config_at,
 )
 from ponder_tasks.reconstruct.evaluation import measure_reconstruction
 from ponder_tasks.reconstruct.model import ReconstructionModel
+from ponder_tasks.scene_config import scene_config_at
 from ponder_tasks.scene_sources import open_scenes, open_shapes
 from ponder_tasks.segment.evaluation import SegmentationFigures, segment_scenes
 from ponder_tasks.segment.export import ScanNetExport

@@ -4,20 +4,9 @@ A recipe is made by a function in ``recipes/``, changed by ``--set`` or a YAML f
 every run folder, so that the run can be repeated.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from ponder_data import (
-    AugmentationConfig,
-    FurnitureShapesConfig,
-    MeshFolderConfig,
-    NuScenesConfig,
-    RgbdSequenceConfig,
-    SampleConfig,
-    SyntheticRoomsConfig,
-    SyntheticStreetsConfig,
-    VirtualScansConfig,
-)
+from ponder_data import AugmentationConfig, SampleConfig
 from ponder_encoders import PointNet2Config, SparseUNetConfig, VoxelNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -40,57 +29,8 @@ from ponder_tasks.reconstruct.config import (
     ReconstructionNetworkConfig,
     SurfacePointsConfig,
 )
+from ponder_tasks.scene_config import SceneConfig
 from ponder_tasks.segment.losses import SegmentationLossConfig
-
-DatasetConfig = Annotated[
-    SyntheticRoomsConfig | RgbdSequenceConfig | VirtualScansConfig | SyntheticStreetsConfig | NuScenesConfig,
-    Field(discriminator="kind"),
-]
-"""One dataset."""
-
-
-class MixPartConfig(BaseModel):
-    """One dataset of a mixture, and its share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: DatasetConfig
-    loop: PositiveFloat = Field(
-        default=1.0, description="how often an epoch visits each of its scenes; fractions are possible"
-    )
-    weight: PositiveFloat | None = Field(
-        default=None, description="instead of loop: its share of the visits, beside the weights of the others"
-    )
-    condition: str | None = Field(
-        default=None,
-        description="one of encoder.conditions: whose norms its scenes take; None: the dataset's own name",
-    )
-
-
-class MixtureConfig(BaseModel):
-    """Several datasets, seen in given ratios."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["mixture"] = "mixture"
-    parts: tuple[MixPartConfig, ...] = Field(min_length=1)
-    class_names: tuple[str, ...] | None = Field(
-        default=None, description="the classes to train on; None: those of all datasets together"
-    )
-
-
-SceneConfig = Annotated[
-    SyntheticRoomsConfig
-    | RgbdSequenceConfig
-    | VirtualScansConfig
-    | SyntheticStreetsConfig
-    | NuScenesConfig
-    | FurnitureShapesConfig
-    | MeshFolderConfig
-    | MixtureConfig,
-    Field(discriminator="kind"),
-]
-"""Where scenes come from. Furniture and meshes are solids: the scenes of ``open_shapes``."""
 
 
 class TrainerConfig(BaseModel):
@@ -293,18 +233,3 @@ class ImportRecipe(BaseModel):
 
 Recipe = Annotated[TrainingRecipe | ImportRecipe, Field(discriminator="task")]
 """Any recipe; ``task`` tells which."""
-
-
-def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
-    """Return ``config`` reading from the folder ``path``.
-
-    Raises:
-        ValueError: when the scenes are generated and read from nowhere.
-    """
-    if isinstance(config, SyntheticRoomsConfig | SyntheticStreetsConfig | FurnitureShapesConfig):
-        raise ValueError(f"--data {path}: {config.kind} are generated and read no folder; leave --data out")
-    if isinstance(config, MixtureConfig):
-        raise ValueError(
-            f"--data {path}: a mixture has a folder for each dataset; name them in the recipe file"
-        )
-    return config.model_copy(update={"path": path})

@@ -1,27 +1,42 @@
 """From a recipe's scene configuration to the scenes."""
 
 from ponder_data import (
+    ArkitScenes,
+    ArkitScenesConfig,
     CachedScenes,
     FurnitureShapes,
     FurnitureShapesConfig,
+    Matterport3d,
+    Matterport3dConfig,
     MeshFolder,
     MeshFolderConfig,
     MixPart,
     Mixture,
     NuScenes,
     NuScenesConfig,
+    PreparedScenes,
+    PreparedScenesConfig,
     RgbdSequence,
     RgbdSequenceConfig,
+    S3dis,
+    S3disConfig,
+    ScanNet,
+    ScanNetConfig,
+    ScanNetpp,
+    ScanNetppConfig,
     Scenes,
     Shapes,
+    Structured3d,
+    Structured3dConfig,
     SyntheticRooms,
     SyntheticRoomsConfig,
     SyntheticStreets,
     SyntheticStreetsConfig,
     VirtualScans,
+    VirtualScansConfig,
 )
 
-from ponder_tasks.recipe import DatasetConfig, MixtureConfig, SceneConfig
+from ponder_tasks.scene_config import DatasetConfig, MixtureConfig, SceneConfig, ShapesConfig
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -41,7 +56,7 @@ def open_scenes(config: SceneConfig) -> Scenes:
             for part in config.parts
         ]
         return Mixture(parts, config.class_names)
-    scenes = _opened(config)
+    scenes = open_shapes(config) if isinstance(config, ShapesConfig) else _opened(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
@@ -63,21 +78,41 @@ def open_shapes(config: SceneConfig) -> Shapes:
     )
 
 
-def _opened(config: DatasetConfig | FurnitureShapesConfig | MeshFolderConfig) -> Scenes:
-    if isinstance(config, SyntheticRoomsConfig):
-        return SyntheticRooms(config)
-    if isinstance(config, SyntheticStreetsConfig):
-        return SyntheticStreets(config)
-    if isinstance(config, NuScenesConfig):
-        if config.path is None:
-            raise ValueError("this recipe reads nuScenes from its folder; name it with --data FOLDER")
-        return NuScenes(config)
-    if isinstance(config, FurnitureShapesConfig | MeshFolderConfig):
-        return open_shapes(config)
+def _opened(config: DatasetConfig) -> Scenes:
+    if not isinstance(config, SyntheticRoomsConfig | SyntheticStreetsConfig) and config.path is None:
+        raise ValueError(f"this recipe reads {_words(config)} from a folder; name it with --data FOLDER")
+    match config:
+        case SyntheticRoomsConfig():
+            return SyntheticRooms(config)
+        case SyntheticStreetsConfig():
+            return SyntheticStreets(config)
+        case NuScenesConfig():
+            return NuScenes(config)
+        case PreparedScenesConfig():
+            return PreparedScenes(config)
+        case RgbdSequenceConfig():
+            return RgbdSequence(config)
+        case VirtualScansConfig():
+            return VirtualScans(config)
+        case ScanNetConfig():
+            return ScanNet(config)
+        case ScanNetppConfig():
+            return ScanNetpp(config)
+        case S3disConfig():
+            return S3dis(config)
+        case Structured3dConfig():
+            return Structured3d(config)
+        case ArkitScenesConfig():
+            return ArkitScenes(config)
+        case Matterport3dConfig():
+            return Matterport3d(config)
+
+
+def _words(config: DatasetConfig) -> str:
     if isinstance(config, RgbdSequenceConfig):
-        if config.path is None:
-            raise ValueError("this recipe reads posed RGB-D frames from a folder; name it with --data FOLDER")
-        return RgbdSequence(config)
-    if config.path is None:
-        raise ValueError("this recipe reads scans from a folder; name it with --data FOLDER")
-    return VirtualScans(config)
+        return "posed RGB-D frames"
+    if isinstance(config, VirtualScansConfig):
+        return "scans"
+    if isinstance(config, PreparedScenesConfig):
+        return "a prepared cache"
+    return f"the dataset {config.kind}"

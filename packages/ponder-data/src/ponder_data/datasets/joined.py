@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from ponder_data.scene import Scene
+from ponder_data.scene_files import SceneFiles, files_of
+from ponder_data.scene_splits import splits_of
 from ponder_data.scenes import Scenes
 
 
@@ -45,7 +47,25 @@ class JoinedScenes:
         Raises:
             IndexError: when there is no such scene.
         """
+        part, place = self._located(index)
+        return part[place]
+
+    @property
+    def parts(self) -> tuple[Scenes, ...]:
+        """The joined datasets."""
+        return self._parts
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of scene ``index``."""
+        return files_of(*self._located(index))
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the splits of scene ``index``."""
+        return splits_of(*self._located(index))
+
+    def _located(self, index: int) -> tuple[Scenes, int]:
+        """Return the dataset of scene ``index`` and its number there."""
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)}: valid indices are 0 to {len(self) - 1}")
         part = bisect_right(self._ends, index)
-        return self._parts[part][index - (self._ends[part - 1] if part else 0)]
+        return self._parts[part], index - (self._ends[part - 1] if part else 0)

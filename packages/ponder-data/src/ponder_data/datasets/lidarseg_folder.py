@@ -15,6 +15,7 @@ from ponder_data.nuscenes.classes import NUSCENES_CLASSES, lidarseg_labels
 from ponder_data.nuscenes.keyframe import Keyframe, keyframe_scene
 from ponder_data.nuscenes.sweeps import read_label_file, read_sweep_file
 from ponder_data.scene import Scene, check_scene
+from ponder_data.scene_files import SceneFiles
 
 _SWEEP, _LABELS = ".pcd.bin", "_lidarseg.bin"
 
@@ -28,6 +29,7 @@ class LidarsegFolderConfig(BaseModel):
     path: Path | None = Field(default=None, description="the folder")
     first: int = Field(default=0, ge=0, description="index of the first sweep, in the order of names")
     count: int | None = Field(default=None, ge=1, description="how many sweeps; None: all from the first on")
+    frame_stride: int = Field(default=1, ge=1, description="use every n-th of these sweeps")
     min_distance: float = Field(
         default=1.0, ge=0, description="points nearer than this in x and in y are dropped, metres"
     )
@@ -56,7 +58,7 @@ class LidarsegFolder:
             raise ValueError(
                 f"{config.path}: holds {len(found)} files *{_SWEEP}; sweeps {config.first} to {last - 1} were asked for"
             )
-        self._files = found[config.first : last]
+        self._files = found[config.first : last : config.frame_stride]
         for file in self._files:
             if not _label_path(file).is_file():
                 raise ValueError(f"{file}: has no labels; expected {_label_path(file).name} beside it")
@@ -80,6 +82,10 @@ class LidarsegFolder:
             normal_neighbours=self.config.normal_neighbours,
         )
         return check_scene(scene)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of sweep ``index``."""
+        return SceneFiles(cloud=(self._files[index],), labels=_label_path(self._files[index]))
 
 
 def _label_path(sweep: Path) -> Path:

@@ -23,6 +23,7 @@ from ponder_data.datasets.scan_file import read_scan
 from ponder_data.datasets.upright import Up, axis_direction, mean_direction, upright_rotation
 from ponder_data.fusion import Cloud
 from ponder_data.scene import Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 from ponder_data.visual_hull import visual_hull
 
 BACKGROUND, OBJECT = 0, 1
@@ -133,6 +134,20 @@ class MultiViewFolder:
                 class_names=self.class_names,
             )
         )
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the pictures and the file of the cameras."""
+        cameras = next((self.path / name for name in _CAMERA_FILES if (self.path / name).is_file()), None)
+        return SceneFiles(
+            views=tuple(
+                ViewFiles(name=picture.color.stem, color=picture.color, pose=cameras)
+                for picture in self._pictures
+            )
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return both splits: only ``val`` shows the held-out views."""
+        return ("train", "val")
 
     def views(self) -> tuple[View, ...]:
         """Read all pictures, in the order of their names; no cloud is made.

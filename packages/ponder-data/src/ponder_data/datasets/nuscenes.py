@@ -15,10 +15,11 @@ from ponder_data.nuscenes.classes import NUSCENES_CLASSES, lidarseg_labels
 from ponder_data.nuscenes.keyframe import CameraImage, Keyframe, keyframe_scene
 from ponder_data.nuscenes.origin import pictures_source
 from ponder_data.nuscenes.poses import rigid_inverse
-from ponder_data.nuscenes.splits import split_scenes
+from ponder_data.nuscenes.splits import split_scenes, splits_of_scene
 from ponder_data.nuscenes.sweeps import Sweep, read_label_file, read_sweep_file
 from ponder_data.nuscenes.tables import KeyframeRecord, Recording, read_keyframes
 from ponder_data.scene import Scene, ViewSource, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 
 
 class NuScenesConfig(BaseModel):
@@ -38,6 +39,7 @@ class NuScenesConfig(BaseModel):
     scenes_file: Path | None = Field(
         default=None, description="a text file of scene names, one a line, in the place of a split"
     )
+    frame_stride: int = Field(default=1, ge=1, description="use every n-th keyframe")
     sweeps: int = Field(
         default=10, ge=1, description="LiDAR sweeps joined in each cloud, the keyframe's own among them"
     )
@@ -88,7 +90,8 @@ class NuScenes:
             scenes = split_scenes(config.path, config.version, config.split)
         else:
             scenes = _named_scenes(config.scenes_file)
-        self.records = read_keyframes(config.path, config.version, scenes, config.sweeps)
+        records = read_keyframes(config.path, config.version, scenes, config.sweeps)
+        self.records = records[:: config.frame_stride]
         self.source: ViewSource = config.source or pictures_source(config.path, config.version)
 
     def __len__(self) -> int:
@@ -110,6 +113,25 @@ class NuScenes:
                 keyframe, min_distance=config.min_distance, normal_neighbours=config.normal_neighbours
             )
         )
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of keyframe ``index``; its poses are in the tables."""
+        record = self.records[index]
+        tables = self.path / self.config.version
+        return SceneFiles(
+            cloud=tuple(self.path / sweep.file for sweep in record.sweeps),
+            labels=None if record.lidarseg is None else self.path / record.lidarseg,
+            views=tuple(
+                ViewFiles(
+                    name=camera.channel, color=self.path / camera.file, pose=tables / "calibrated_sensor.json"
+                )
+                for camera in record.cameras
+            ),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the official splits of keyframe ``index``, or those of ``splits.json``."""
+        return splits_of_scene(self.path, self.config.version, self.records[index].scene)
 
     def _keyframe(self, record: KeyframeRecord) -> Keyframe:
         lidar = record.sweeps[0]

@@ -35,6 +35,7 @@ from ponder_data.datasets.upright import (
 from ponder_data.depth import normals_from_depth
 from ponder_data.fusion import fuse_views
 from ponder_data.scene import Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 
 # How many frames the vertical is estimated from, and how wide they are read.
 _UP_FRAMES = 24
@@ -163,6 +164,24 @@ class RgbdSequence:
         )
         return check_scene(scene)
 
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of the frames of scene ``index``; its cloud is made of them."""
+        return SceneFiles(
+            views=tuple(
+                ViewFiles(
+                    name=frame.name,
+                    color=frame.color,
+                    depth=frame.depth,
+                    pose=_pose_file(frame),
+                )
+                for frame in self._windows[index]
+            )
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return both splits: they have the same scenes, and only ``val`` shows the held-out frames."""
+        return ("train", "val")
+
     def _depth(self, frame: RgbdFrame, size: tuple[int, int]) -> Float[Tensor, "height width"]:
         """Return a frame's depth in metres, 0 where missing or out of range."""
         raw = read_depth(frame.depth, size)
@@ -247,6 +266,17 @@ def _farthest_apart(a: Float[Tensor, "3 3"], b: Float[Tensor, "3 3"], size: tupl
     """Return the largest distance, in pixels of ``a``, between where two cameras at one place see the same things."""
     corners = torch.tensor([[u, v, 1.0] for u in (0, size[0] - 1) for v in (0, size[1] - 1)])
     return float((corners @ (a @ torch.linalg.inv(b)).T - corners).norm(dim=1).max())
+
+
+def _pose_file(frame: RgbdFrame) -> Path | None:
+    """Return the file that the frame's pose is from, by the names that the layouts use."""
+    above = frame.depth.parent.parent
+    places = (
+        frame.depth.with_name(f"{frame.name}.pose.txt"),
+        above / "pose" / f"{frame.name}.txt",
+        above / "groundtruth.txt",
+    )
+    return next((place for place in places if place.is_file()), None)
 
 
 def frame_windows(frames: tuple[RgbdFrame, ...], length: int | None) -> list[tuple[RgbdFrame, ...]]:

@@ -19,7 +19,7 @@ from ponder_data.scans.mesh_file import MESH_SUFFIXES, read_mesh
 from ponder_data.scans.numpy_file import read_npy, read_npz
 from ponder_data.scans.pcd_file import read_pcd
 from ponder_data.scans.ply_file import read_ply
-from ponder_data.scene import Scene, check_scene
+from ponder_data.scene import NotFiniteError, Scene, check_scene
 
 _READERS: dict[str, Callable[[Path], ScanArrays]] = {
     ".ply": read_ply,
@@ -132,7 +132,7 @@ def _checked_coord(path: Path, coord: np.ndarray) -> Float[Tensor, "points 3"]:
         )
     broken = int((~np.isfinite(coord)).any(axis=1).sum())
     if broken:
-        raise ValueError(
+        raise NotFiniteError(
             f"{path}: {broken} of {len(coord)} points are NaN or infinite; remove them from the file"
         )
     if np.abs(coord).max() > _FAR:

@@ -14,7 +14,9 @@ from ponder_data.datasets.scan_labels import (
     named_classes,
     named_label_set,
 )
-from ponder_data.scene import Scene
+from ponder_data.scene import ClassIdError, Scene
+from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT, FOLDER_SPLITS
 
 
 class ScanFolderConfig(BaseModel):
@@ -39,8 +41,8 @@ class ScanFolder:
 
     All scans of a folder have the same classes: those of ``config.label_set``, or else of a file ``classes.txt`` in the
     folder (one name a line), or else those that the first file names which names any (LAS: ASPRS; NPZ: ``class_names``,
-    or NYU40 where it holds ``nyu40``). Where a file names others, its labels are left out with a
-    warning. For views of virtual cameras see `VirtualScans`.
+    or NYU40 where it holds ``nyu40``). Where a file names others, its labels are left out with a warning. For views of
+    virtual cameras see `VirtualScans`.
 
     Raises:
         ValueError: when ``config.path`` is missing or holds no scan.
@@ -98,18 +100,27 @@ class ScanFolder:
         if scan.semantic is not None and scan.class_names not in ((), names):
             warnings.warn(
                 f"{file}: is labelled with {_few(scan.class_names)}, but other scans of {self.path} with "
-                f"{_few(names)}; its labels are left out. Set label_set, or put scans of "
-                "different classes into different folders",
+                f"{_few(names)}; its labels are left out. Set label_set, or put scans of different classes into "
+                "different folders",
                 stacklevel=2,
             )
             scan = replace(scan, semantic=None)
         highest = -1 if scan.semantic is None else int(scan.semantic.max())
         if names and highest >= len(names):
-            raise ValueError(
+            raise ClassIdError(
                 f"{file}: a label is {highest}, but {self.path} has {len(names)} classes, {_few(names)}; "
                 "set label_set if the labels are raw ids of a known set"
             )
         return replace(scan, name=self.scene_name(file), dataset=self.name, class_names=names)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the file of scan ``index``."""
+        return SceneFiles(cloud=(self.files[index],))
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the split that the uppermost folder of scan ``index`` names, such as ``train/``; else all."""
+        top = self.files[index].relative_to(self.path).parts[0].lower()
+        return (FOLDER_SPLITS.get(top, EVERY_SPLIT),)
 
 
 def scan_files(path: Path) -> list[Path]:

@@ -20,6 +20,8 @@ from ponder_data.datasets.scan_labels import LabelSetName
 from ponder_data.draws import draw_distinct
 from ponder_data.grid import grid_sample
 from ponder_data.scene import Scene, check_scene, take_points
+from ponder_data.scene_files import SceneFiles
+from ponder_data.scene_splits import EVERY_SPLIT
 from ponder_data.virtual.placement import Stand, place_cameras
 from ponder_data.virtual.surfels import scene_surfels
 from ponder_data.virtual.views import virtual_view
@@ -98,6 +100,15 @@ class VirtualScans:
         if val and len(val) < len(places):
             files = [file for file in files if (place_of(file.stem) in val) == (config.split == "val")]
         self._files = tuple(files)
+        self._divided = bool(val) and len(val) < len(places)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the file of scan ``index``."""
+        return SceneFiles(cloud=(self._files[index],))
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the split of scan ``index``: this one, or all where scans are not divided."""
+        return (self.config.split if self._divided else EVERY_SPLIT,)
 
     @property
     def class_names(self) -> tuple[str, ...]:

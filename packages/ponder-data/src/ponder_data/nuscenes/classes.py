@@ -7,7 +7,7 @@ are the first ten of lidarseg's sixteen, so ``NUSCENES_CLASSES[boxes.label]`` na
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from ponder_data.scene import IGNORE_LABEL
+from ponder_data.scene import IGNORE_LABEL, ClassIdError
 
 NUSCENES_CLASSES: tuple[str, ...] = (
     "barrier",
@@ -113,10 +113,10 @@ def lidarseg_labels(raw: UInt8[np.ndarray, " points"]) -> Int[np.ndarray, " poin
     """Return the class ids (int64, -1 where none) of raw lidarseg ids.
 
     Raises:
-        ValueError: when an id is not one of the 32.
+        ClassIdError: when an id is not one of the 32.
     """
     if len(raw) and int(raw.max()) >= len(RAW_CATEGORIES):
-        raise ValueError(
+        raise ClassIdError(
             f"lidarseg id {int(raw.max())} is not one of 0 to {len(RAW_CATEGORIES) - 1}; "
             "give raw labels of nuScenes-lidarseg, one uint8 per point"
         )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ponder_data.nuscenes.tables import read_table
+from ponder_data.scene_splits import EVERY_SPLIT
 
 _RANGES = {
     "train": """
@@ -59,3 +60,16 @@ def split_scenes(root: Path, version: str, name: str) -> tuple[str, ...]:
         if name not in _RANGES:
             raise ValueError(f"{path}: has no split {name!r}; it has {', '.join(splits)}")
     return official_split(name)
+
+
+def splits_of_scene(root: Path, version: str, scene: str) -> tuple[str, ...]:
+    """Return the splits that a scene belongs to: those of ``splits.json`` beside the tables, else the official ones.
+
+    Scenes that are in none are of the split "all".
+    """
+    path = root / version / "splits.json"
+    if path.is_file():
+        splits = {name: tuple(scenes) for name, scenes in json.loads(path.read_text()).items()}
+    else:
+        splits = {name: official_split(name) for name in _RANGES}
+    return tuple(name for name, scenes in splits.items() if scene in scenes) or (EVERY_SPLIT,)

@@ -155,7 +155,7 @@ class StreetWriter:
             is_key_frame=keyframe,
             height=size[0],
             width=size[1],
-            filename=str(folder / f"{self.place.street}__{channel}__{stamp}{suffix}"),
+            filename=(folder / f"{self.place.street}__{channel}__{stamp}{suffix}").as_posix(),
         )
         self._files.setdefault(channel, []).append(row)
         return row

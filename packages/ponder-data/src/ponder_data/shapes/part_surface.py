@@ -41,7 +41,7 @@ def inside_part(part: Part, point: Float[np.ndarray, "points 3"]) -> Bool[np.nda
     u = ((point - part.center) @ part.rotation) / part.half_size
     match part.shape:
         case Shape.BOX:
-            return (np.abs(u) < 1).all(axis=1)
+            return np.less(np.abs(u).max(axis=1), 1)
         case Shape.ELLIPSOID:
             return np.less((u * u).sum(axis=1), 1)
         case Shape.CYLINDER:

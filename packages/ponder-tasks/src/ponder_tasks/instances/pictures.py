@@ -1,7 +1,8 @@
 """What the report shows of instance segmentation: predicted against true instances, from three sides."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from ponder_tasks.instances.point_instances import PointInstances
 from ponder_tasks.instances.prediction import InstancesOfScene
@@ -9,13 +10,12 @@ from ponder_tasks.report.palette import class_palette, label_colors
 from ponder_tasks.report.pictures import RIGHT, WRONG, CloudLayer, CloudPictures
 
 MISSED = (0.93, 0.62, 0.10)
-"""Points of an instance that nothing found."""
-
-COLORS = 20
-"""Instances of one scene take turns with so many colours."""
+"""Points of a true instance that its prediction lacks."""
 
 
-def instance_pictures(found: InstancesOfScene, minimum_points: int) -> CloudPictures:
+def instance_pictures(
+    found: InstancesOfScene, things: Bool[Tensor, " classes"], minimum_points: int
+) -> CloudPictures:
     """Return a scene in four colourings: input, true instances, predicted instances, and how they agree.
 
     A predicted instance has the colour of the true instance it shares the most points with, so that equal colours are
@@ -24,10 +24,11 @@ def instance_pictures(found: InstancesOfScene, minimum_points: int) -> CloudPict
     scene = found.scene
     assert scene.semantic is not None, "only labelled scenes are compared with their labels"
     assert scene.instance is not None, "only labelled scenes are compared with their labels"
-    truth = np.where(scene.semantic.numpy() >= 0, scene.instance.numpy(), -1)
+    counted = (scene.semantic >= 0) & things.cpu()[scene.semantic.clamp(min=0)]
+    truth = np.where(counted.numpy(), scene.instance.numpy(), -1)
     numbers, truth = _numbered(truth)
     predicted = painted(found.instances, len(truth))
-    colors = class_palette(COLORS)
+    colors = class_palette(numbers + len(found.instances))
     partner = _partners(predicted, truth, len(found.instances), numbers)
     turned = np.append(partner, -1)[predicted]  # the last stands for points of none
     marks, words = _agreement(truth, turned, numbers, minimum_points)
@@ -36,14 +37,14 @@ def instance_pictures(found: InstancesOfScene, minimum_points: int) -> CloudPict
         coord=scene.coord.numpy(),
         layers=(
             CloudLayer(caption="Input colours", color=scene.color.numpy()),
-            CloudLayer(caption=f"{numbers} true instances", color=label_colors(_turn(truth), colors)),
+            CloudLayer(caption=f"{numbers} true instances", color=label_colors(truth, colors)),
             CloudLayer(
                 caption=f"{len(found.instances)} predicted instances",
-                color=label_colors(_turn(turned), colors),
+                color=label_colors(turned, colors),
             ),
             CloudLayer(caption=words, color=marks),
         ),
-        legend=(("found", RIGHT), ("missed", MISSED), ("wrongly claimed", WRONG)),
+        legend=(("right", RIGHT), ("missed", MISSED), ("wrongly claimed", WRONG)),
         note="A predicted instance has the colour of the true one it shares most with; grey belongs to none.",
     )
 
@@ -93,8 +94,3 @@ def _agreement(
     marks[wrong] = WRONG
     counts = f"{int((found & large).sum())} of {int(large.sum())} instances of {minimum} points or more"
     return marks, f"{counts} found (IoU > 0.5)"
-
-
-def _turn(labels: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
-    """Return the place of each instance's colour."""
-    return np.where(labels >= 0, labels % COLORS, -1)

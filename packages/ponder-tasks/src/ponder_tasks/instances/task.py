@@ -80,7 +80,9 @@ class InstanceTask:
         for index, found in enumerate(find_all(self.model, self.validation, self.recipe)):
             judge.add(found)
             if index < PICTURED_SCENES:
-                clouds.append(instance_pictures(found, self.recipe.evaluation.minimum_points))
+                clouds.append(
+                    instance_pictures(found, self.model.things, self.recipe.evaluation.minimum_points)
+                )
         metrics = judge.metrics()
         write_run_report(
             folder,

@@ -15,7 +15,8 @@ from ponder_tasks.outdoor_detect.model import OutdoorDetectionModel
 from ponder_tasks.outdoor_detect.results import RESULTS_FILE, sample_results, write_results
 from ponder_tasks.outdoor_detect.sweep_batch import pack_sweeps
 from ponder_tasks.outdoor_detect.tables_of_scenes import ScenesWithTables
-from ponder_tasks.recipe import OutdoorDetectRecipe, SceneConfig
+from ponder_tasks.recipe import OutdoorDetectRecipe
+from ponder_tasks.scene_config import SceneConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from ponder_data import (
     write_nuscenes_tables,
 )
 
-from ponder_tasks.recipe import SceneConfig
+from ponder_tasks.scene_config import SceneConfig
 
 
 class ScenesWithTables:

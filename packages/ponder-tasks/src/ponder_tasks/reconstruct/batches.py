@@ -36,6 +36,9 @@ class ShapeBatchSequence(StepSequence[tuple[SurfaceCloud, Places]]):
         self.shapes = shapes
         self.recipe = recipe
 
+    def __getitem__(self, step: int) -> ReconstructionBatch:
+        return self.pack([self.prepare(position).sample for position in self.positions(step)])
+
     def pack(self, samples: Sequence[tuple[SurfaceCloud, Places]]) -> ReconstructionBatch:
         """Return the batch of ``samples``."""
         return collate_reconstruction([cloud for cloud, _ in samples], [places for _, places in samples])

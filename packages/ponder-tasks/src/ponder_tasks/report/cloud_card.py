@@ -15,7 +15,7 @@ SIDES = "From above, from the front and from the right; the eighth nearest to th
 
 def cloud_card(cloud: CloudPictures, width: int) -> str:
     """Return the cloud as an ``article`` with one picture per layer, ``width`` pixels wide."""
-    shared = draw_cloud(cloud.coord, width)
+    shared = draw_cloud(cloud.coord, width, cloud.raised)
     figures = []
     for layer in cloud.layers:
         drawing = shared if layer.coord is None else draw_cloud(layer.coord, width)
@@ -29,14 +29,9 @@ def cloud_card(cloud: CloudPictures, width: int) -> str:
             f'<figure><img src="{address}" width="{drawn_width}" height="{height}" alt="{caption}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
-    size = (
-        " × ".join(f"{side:.1f}" for side in np.ptp(cloud.coord, axis=0).tolist())
-        if len(cloud.coord)
-        else "0"
-    )
-    words = " ".join(
-        part for part in (f"{len(cloud.coord):,} points over {size} m.", cloud.note, SIDES) if part
-    )
+    points = cloud.coord[: len(cloud.coord) - cloud.raised]
+    size = " × ".join(f"{side:.1f}" for side in np.ptp(points, axis=0).tolist()) if len(points) else "0"
+    words = " ".join(part for part in (f"{len(points):,} points over {size} m.", cloud.note, SIDES) if part)
     return (
         f'<article class="cloud"><header><h3>{escape(cloud.name)}</h3>'
         f'<p class="quiet">{escape(words)}</p></header>'

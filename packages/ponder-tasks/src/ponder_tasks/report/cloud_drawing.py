@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 CUT_AWAY = 0.125
 LARGEST_CLOUD = 200_000
+LINE = 2
+"""Thickness of lines in pixels."""
+
 MARGIN = 2
 """Pixels around and between the three drawings, besides the size of a point."""
 
@@ -73,24 +76,31 @@ class CloudDrawing:
     placements: tuple[Placement, ...] = ()
 
 
-def draw_cloud(coord: Float[np.ndarray, "points 3"], width: int) -> CloudDrawing:
+def draw_cloud(coord: Float[np.ndarray, "points 3"], width: int, raised: int = 0) -> CloudDrawing:
     """Return the three drawings of a cloud in one picture ``width`` pixels wide, all to the same scale.
 
     A cloud of more than 200 000 points is thinned evenly. Points that are not finite, or stray (more than a
-    twentieth of the extent beyond the 0.1 and 99.9 percentiles), are not drawn.
+    twentieth of the extent beyond the 0.1 and 99.9 percentiles), are not drawn. The last ``raised`` points, which
+    make up lines, are all drawn, thinly and over the others.
     """
     index = np.flatnonzero(np.isfinite(coord).all(axis=1))
+    lines = index[index >= len(coord) - raised]
+    index = index[: len(index) - len(lines)]
     index = index[:: max(1, -(-len(index) // LARGEST_CLOUD))]
     if len(index) == 0:
         return CloudDrawing(point=np.full((1, width), -1))
+    lower, upper = _bounds(coord[index].astype(np.float64), coord[lines].astype(np.float64))
+    index = np.concatenate([index, lines])
     kept = coord[index].astype(np.float64)
-    lower, upper = _bounds(kept)
     extent = np.maximum(upper - lower, 1e-3 * max(float((upper - lower).max()), 1e-6))
     inside = ((kept >= lower) & (kept <= upper)).all(axis=1)
     index, kept = index[inside], kept[inside] - lower
     scale = (width - 6 * MARGIN) / (extent[0] + extent[1])
     square = _square_size(len(kept), extent, scale)
-    pictures = {side: _draw_side(kept, extent, side, scale, square) for side in (TOP, FRONT, RIGHT_SIDE)}
+    over = index >= len(coord) - raised
+    pictures = {
+        side: _draw_side(kept, over, extent, side, scale, square) for side in (TOP, FRONT, RIGHT_SIDE)
+    }
     point = _arrange(pictures[TOP], pictures[FRONT], pictures[RIGHT_SIDE])
     placements = _placements(pictures, lower, scale, square)
     return CloudDrawing(point=np.where(point >= 0, index[np.maximum(point, 0)], -1), placements=placements)
@@ -106,11 +116,16 @@ def paint(drawing: CloudDrawing, color: Float[np.ndarray, "points 3"]) -> UInt8[
     return picture
 
 
-def _bounds(coord: Float[np.ndarray, "points 3"]) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Return the corners of the cloud without its strays."""
+def _bounds(
+    coord: Float[np.ndarray, "points 3"], lines: Float[np.ndarray, "line_points 3"]
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Return the corners of the cloud without its strays, with all lines."""
     low, high = np.percentile(coord, [0.1, 99.9], axis=0)
     room = 0.05 * (high - low)
-    return np.maximum(coord.min(axis=0), low - room), np.minimum(coord.max(axis=0), high + room)
+    lower, upper = np.maximum(coord.min(axis=0), low - room), np.minimum(coord.max(axis=0), high + room)
+    if len(lines):
+        lower, upper = np.minimum(lower, lines.min(axis=0)), np.maximum(upper, lines.max(axis=0))
+    return lower, upper
 
 
 def _square_size(points: int, extent: Float[np.ndarray, "3"], scale: float) -> int:
@@ -121,6 +136,7 @@ def _square_size(points: int, extent: Float[np.ndarray, "3"], scale: float) -> i
 
 def _draw_side(
     coord: Float[np.ndarray, "points 3"],
+    over: Bool[np.ndarray, " points"],
     extent: Float[np.ndarray, "3"],
     side: Side,
     scale: float,
@@ -129,18 +145,19 @@ def _draw_side(
     """Return which point shows in each pixel from one side, nearer points over farther ones."""
     nearness = side.toward_sign * coord[:, side.toward]
     limit = nearness.min() + (1.0 - CUT_AWAY) * extent[side.toward]
-    visible = np.flatnonzero(nearness <= limit)
+    visible = np.flatnonzero((nearness <= limit) & ~over)
     order = visible[np.argsort(nearness[visible], kind="stable")]
     height = int(np.ceil(scale * extent[side.up])) + square
     width = int(np.ceil(scale * extent[side.right])) + square
-    column = (scale * coord[order, side.right]).astype(np.int64)
-    row = height - square - (scale * coord[order, side.up]).astype(np.int64)
-    offset = np.arange(square)
-    pixels = (row[:, None, None] + offset[:, None]) * width + column[:, None, None] + offset
-    pixels = pixels.reshape(len(order), -1)
     picture = np.full(height * width, -1, dtype=np.int64)
-    # Repeated indices keep the last value written, and the nearest point is written last.
-    picture[pixels.ravel()] = np.repeat(order, pixels.shape[1])
+    for drawn, size in ((order, square), (np.flatnonzero(over), min(square, LINE))):
+        column = (scale * coord[drawn, side.right]).astype(np.int64)
+        row = height - square - (scale * coord[drawn, side.up]).astype(np.int64)
+        offset = np.arange(size)
+        pixels = (row[:, None, None] + offset[:, None]) * width + column[:, None, None] + offset
+        pixels = pixels.reshape(len(drawn), size * size)
+        # Repeated indices keep the last value written, and the nearest point is written last.
+        picture[pixels.ravel()] = np.repeat(drawn, pixels.shape[1])
     return picture.reshape(height, width)
 
 

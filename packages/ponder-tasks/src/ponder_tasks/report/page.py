@@ -3,25 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 from pathlib import Path
 
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigures
 from ponder_tasks.report.cloud_card import cloud_card
 from ponder_tasks.report.curves import Curve, chart, training_curves, validation_curves
+from ponder_tasks.report.document import document, header, section, write_fitting
 from ponder_tasks.report.history import History
 from ponder_tasks.report.pictures import CloudPictures, ViewPictures
 from ponder_tasks.report.tables import class_table, measurement_table, pair_table
 from ponder_tasks.report.view_card import view_card
 from ponder_tasks.report.wording import duration
-from ponder_tasks.run_folder import write_atomically
-
-LARGEST_PAGE = 5_000_000
-"""Bytes; pictures are made smaller until the page fits."""
-
-PICTURE_SIDES = (480, 320, 240, 160, 96)
-"""Longest side of a view's picture in pixels, tried in this order."""
 
 VIEWS_SAY = (
     "Pictures from poses that neither training nor the encoder's input has seen. "
@@ -78,45 +71,29 @@ def write_report(path: Path, report: Report, history: History) -> None:
     Raises:
         ValueError: when the page does not fit even with the smallest pictures.
     """
-    pages = (render_page(report, history, side) for side in PICTURE_SIDES)
-    page = next((page for page in pages if len(page.encode("utf-8")) <= LARGEST_PAGE), None)
-    if page is None:
-        raise ValueError(
-            f"the report is larger than {LARGEST_PAGE / 1e6:.0f} MB even with its smallest pictures; "
-            f"show fewer than {len(report.views)} views and {len(report.clouds)} clouds"
-        )
-    write_atomically(path, page)
+    write_fitting(
+        path,
+        lambda side: render_page(report, history, side),
+        f"show fewer than {len(report.views)} views and {len(report.clouds)} clouds",
+    )
 
 
 def render_page(report: Report, history: History, picture_side: int) -> str:
     """Return the page, with view pictures of at most ``picture_side`` pixels."""
     sections = [
-        _section("Measurements", measurement_table(report.measurements) if report.measurements else ""),
-        _section(
+        section("Measurements", measurement_table(report.measurements) if report.measurements else ""),
+        section(
             "Held-out views",
             "".join(view_card(view, picture_side) for view in report.views),
             VIRTUAL_VIEWS_SAY if any(view.source == "virtual" for view in report.views) else VIEWS_SAY,
         ),
-        _section("Scenes", "".join(cloud_card(cloud, 2 * picture_side) for cloud in report.clouds)),
-        _section("Classes", class_table(report.per_class) if report.per_class else "", CLASSES_SAY),
-        _section("Validation", _charts(validation_curves(history, report.measurements))),
-        _section("Training", _charts(training_curves(history)), TRAINING_SAYS),
-        _section("How to repeat it", _provenance(report)),
+        section("Scenes", "".join(cloud_card(cloud, 2 * picture_side) for cloud in report.clouds)),
+        section("Classes", class_table(report.per_class) if report.per_class else "", CLASSES_SAY),
+        section("Validation", _charts(validation_curves(history, report.measurements))),
+        section("Training", _charts(training_curves(history)), TRAINING_SAYS),
+        section("How to repeat it", _provenance(report)),
     ]
-    style = resources.files("ponder_tasks.report").joinpath("style.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f'<link rel="icon" href="data:,"><title>{escape(report.title)}</title><style>{style}</style></head>\n'
-        f"<body><main>{_header(report, history)}{''.join(sections)}</main></body></html>\n"
-    )
-
-
-def _section(title: str, content: str, words: str = "") -> str:
-    """Return a section, or nothing where there is no content."""
-    said = f'<p class="quiet">{escape(words)}</p>' if words else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{content}</section>\n" if content else ""
+    return document(report.title, f"{_header(report, history)}{''.join(sections)}")
 
 
 def _header(report: Report, history: History) -> str:
@@ -130,12 +107,7 @@ def _header(report: Report, history: History) -> str:
         notes.append(
             f"{history.unreadable_lines} line(s) of metrics.jsonl could not be read and are left out."
         )
-    subtitle = f'<p class="subtitle">{escape(report.subtitle)}</p>' if report.subtitle else ""
-    listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
-    said = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
-    return (
-        f'<header><h1>{escape(report.title)}</h1>{subtitle}<dl class="about">{listed}</dl>{said}</header>\n'
-    )
+    return header(report.title, report.subtitle, facts, notes)
 
 
 def _charts(curves: Sequence[Curve]) -> str:

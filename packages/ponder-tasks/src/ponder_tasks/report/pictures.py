@@ -70,6 +70,7 @@ class CloudPictures:
         layers: the colourings, drawn side by side.
         legend: names and colours of the classes that occur.
         note: a sentence about the cloud, or nothing.
+        raised: how many of the last points make up lines, which are drawn over the others.
     """
 
     name: str
@@ -77,6 +78,7 @@ class CloudPictures:
     layers: tuple[CloudLayer, ...]
     legend: tuple[tuple[str, tuple[float, float, float]], ...] = ()
     note: str = ""
+    raised: int = 0
 
 
 def segmented_cloud(

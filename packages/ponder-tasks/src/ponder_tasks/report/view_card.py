@@ -70,6 +70,18 @@ def normals_to_rgb(normal: Float[np.ndarray, "height width 3"]) -> Float[np.ndar
     return np.where(known[..., None], 0.5 * (np.nan_to_num(normal) + 1.0), MISSING)
 
 
+def depth_bar(nearest: float, farthest: float, *, missing: bool) -> str:
+    """Return the colour bar of depth pictures, with the grey of missing pixels where there are any."""
+    stops = [css_color(colormaps[DEPTH_COLORS](place / 8)[:3]) for place in range(9)]
+    middle = 0.5 * (nearest + farthest)
+    grey = f'<span class="missing">{swatch(MISSING)}missing</span>' if missing else ""
+    return (
+        f'<div class="bar" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
+        f'<div class="scale"><span>{nearest:.1f} m</span><span>{middle:.1f}</span>'
+        f"<span>{farthest:.1f} m</span>{grey}</div>"
+    )
+
+
 def _known(depth: Float[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
     """Return where there is a depth."""
     return np.isfinite(depth) & (depth > 0)
@@ -85,18 +97,7 @@ def _depth_pair(view: ViewPictures, picture_side: int) -> str:
     nearest, farthest = depth_range(view.real_depth, view.rendered_depth)
     real = as_bytes(depth_to_rgb(view.real_depth, nearest, farthest))
     rendered = as_bytes(depth_to_rgb(view.rendered_depth, nearest, farthest))
-    stops = [css_color(colormaps[DEPTH_COLORS](place / 8)[:3]) for place in range(9)]
-    middle = 0.5 * (nearest + farthest)
-    missing = (
-        ""
-        if bool(_known(view.real_depth).all())
-        else f'<span class="missing">{swatch(MISSING)}missing</span>'
-    )
-    bar = (
-        f'<div class="bar" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
-        f'<div class="scale"><span>{nearest:.1f} m</span><span>{middle:.1f}</span>'
-        f"<span>{farthest:.1f} m</span>{missing}</div>"
-    )
+    bar = depth_bar(nearest, farthest, missing=not bool(_known(view.real_depth).all()))
     return _pair(view, "Depth", real, rendered, picture_side, under=bar)
 
 

@@ -1,0 +1,1 @@
+"""Figures about scenes: one scene's, and those of a folder."""
