@@ -96,7 +96,7 @@ def test_a_head_learns_the_boxes_of_a_volume_that_it_sees_again_and_again() -> N
     volume = torch.randn(1, 4, *GRID.shape)
     head = QueryHead(4, GRID.lower, GRID.upper, TINY)
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2)
-    for _ in range(120):
+    for _ in range(100):
         losses = query_losses(head(volume), [truth], GRID, TINY)
         optimizer.zero_grad()
         losses.total.backward()

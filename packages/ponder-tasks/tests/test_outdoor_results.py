@@ -30,7 +30,7 @@ STREETS = SyntheticStreetsConfig.model_validate(
         "lidar": {"columns": 360},
     }
 )
-GRID = VoxelGrid(lower=(-54.0, -54.0, -5.0), upper=(54.0, 54.0, 3.0), shape=(360, 360, 2))
+GRID = VoxelGrid(lower=(-54.0, -54.0, -5.0), upper=(54.0, 54.0, 3.0), shape=(240, 240, 2))
 CENTER = CenterHeadConfig(suppression_radii=(0.01,) * 6, boxes=500)
 QUERIES = QueryHeadConfig(queries=100, boxes=100)
 
@@ -49,8 +49,8 @@ def truth_of(scenes: NuScenes, index: int) -> DrivingBoxes:
 def perfect_maps(truth: DrivingBoxes) -> CenterMaps:
     """What a centre head that knows the truth would say."""
     targets = center_targets([truth], GRID, CENTER)
-    code = torch.zeros(1, len(CENTER.groups), 10, 360, 360)
-    attribute = torch.zeros(1, len(CENTER.groups), 8, 360, 360)
+    code = torch.zeros(1, len(CENTER.groups), 10, 240, 240)
+    attribute = torch.zeros(1, len(CENTER.groups), 8, 240, 240)
     scene, group, x, y = targets.place.unbind(dim=1)
     code[scene, group, :, x, y] = targets.code.nan_to_num()
     known = targets.attribute >= 0
@@ -81,7 +81,8 @@ def through_the_query_head(truth: DrivingBoxes) -> Detections:
     answers = QueryAnswers(score=score, code=code, attribute=attribute)
     named = query_losses(answers, [truth], GRID, QUERIES).named()
     assert all(value == pytest.approx(0.0, abs=1e-5) for value in named.values())
-    return query_detections(answers, QUERIES)[0]
+    found = query_detections(answers, QUERIES)[0]
+    return found.take(found.score > 0.5)
 
 
 def judged(scenes: NuScenes, path: Path, detect: Callable[[DrivingBoxes], Detections]) -> NuScenesFigures:
@@ -126,7 +127,7 @@ def test_what_is_wrong_with_boxes_shows_in_its_own_error(tables: ScenesWithTable
     figures = judged(tables.scenes, tmp_path / "results.json", slow_and_turned)
     place, size, heading, speed, attribute = figures.errors
     assert place == pytest.approx(0.6, abs=0.02)
-    assert size < 1e-4
+    assert size < 1e-3
     assert heading == pytest.approx(0.2, abs=0.02)
     assert speed == pytest.approx(0.5, abs=0.02)
     assert attribute < 1e-4

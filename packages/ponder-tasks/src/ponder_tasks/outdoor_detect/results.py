@@ -24,6 +24,9 @@ RESULTS_FILE = "results_nusc.json"
 def sample_results(detections: Detections, record: KeyframeRecord) -> list[dict[str, Any]]:
     """Return one keyframe's detections as rows of the official file, in the global frame, the surest 500.
 
+    Boxes stand upright and move level there, as nuScenes annotates them. The LiDAR is tilted a little, so a heading or
+    velocity of its frame stands for the level direction that looks so in its x and y.
+
     Args:
         detections: in the LiDAR's frame.
         record: the keyframe; says where the LiDAR stood.
@@ -32,13 +35,16 @@ def sample_results(detections: Detections, record: KeyframeRecord) -> list[dict[
     best = detections.take(order).to("cpu")
     to_global = record.sweeps[0].to_global()
     geometry, boxes = best.boxes.geometry, best.boxes
-    velocity = torch.nan_to_num(boxes.velocity).double().numpy()
+    # Level directions of the global frame as they look in the LiDAR's x and y, and back.
+    to_level = np.linalg.inv(to_global[:2, :2].T)
+    velocity = torch.nan_to_num(boxes.velocity).double().numpy() @ to_level.T
+    heading = geometry.heading.double().numpy()
+    ahead = np.stack((np.cos(heading), np.sin(heading)), axis=1) @ to_level.T
     rows = []
     for index in range(len(best)):
-        turn = to_global[:3, :3] @ about_z(float(geometry.heading[index]))
+        turn = about_z(float(np.arctan2(ahead[index, 1], ahead[index, 0])))
         length, width, height = geometry.size[index].double().tolist()
         center = to_global[:3, :3] @ geometry.center[index].double().numpy() + to_global[:3, 3]
-        moving = to_global[:3, :3] @ np.append(velocity[index], 0.0)
         attribute = int(boxes.attribute[index])
         rows.append(
             {
@@ -46,7 +52,7 @@ def sample_results(detections: Detections, record: KeyframeRecord) -> list[dict[
                 "translation": center.tolist(),
                 "size": [width, length, height],
                 "rotation": quaternion_of(turn).tolist(),
-                "velocity": moving[:2].tolist(),
+                "velocity": velocity[index].tolist(),
                 "detection_name": NUSCENES_DETECTION_CLASSES[int(boxes.label[index])],
                 "detection_score": float(best.score[index]),
                 "attribute_name": NUSCENES_ATTRIBUTES[attribute] if attribute >= 0 else "",
