@@ -24,8 +24,9 @@ from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.outdoor.lidarseg_export import LidarsegExport, with_all_points
 from ponder_tasks.pretrain.task import run_pretraining
-from ponder_tasks.recipe import SegmentRecipe, scene_config_at
+from ponder_tasks.recipe import SegmentRecipe
 from ponder_tasks.recipes import get_recipe
+from ponder_tasks.scene_config import scene_config_at
 from ponder_tasks.segment.evaluation import Segmented
 
 

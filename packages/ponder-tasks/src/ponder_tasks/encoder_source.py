@@ -7,15 +7,31 @@ that everything behind it meets a plain encoder.
 from pathlib import Path
 from typing import TypeVar
 
-from ponder_encoders import SparseUNet, SparseUNetConfig, fold_condition, restore_plasticity
+from ponder_encoders import (
+    SparseUNet,
+    SparseUNetConfig,
+    VoxelNet,
+    VoxelNetConfig,
+    fold_condition,
+    restore_plasticity,
+)
 
 from ponder_tasks.checkpoint import Weights, load_weights
-from ponder_tasks.recipe import FinetuneRecipe, Recipe
+from ponder_tasks.recipe import (
+    FinetuneRecipe,
+    ImportRecipe,
+    OutdoorDetectRecipe,
+    PointFinetuneRecipe,
+    PretrainingRecipe,
+)
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
 OUTDOOR_PREFIXES = ("source.encoder.", "source.lidar.encoder.")
 """Where outdoor pre-training keeps the LiDAR's encoder: alone, or beside cameras."""
+
+PointRecipe = PretrainingRecipe | PointFinetuneRecipe | ImportRecipe
+"""A recipe whose encoder is a SparseUNet."""
 
 RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
 
@@ -36,17 +52,23 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
             raise ValueError(
                 f"--condition {condition}: an encoder from scratch has no conditions; leave it out"
             )
-        return recipe.model_copy(update={"encoder_source": SCRATCH, "encoder_condition": None})
+        changes: dict[str, object] = {"encoder_source": SCRATCH}
+        if isinstance(recipe, PointFinetuneRecipe):
+            changes["encoder_condition"] = None
+        return recipe.model_copy(update=changes)
     weights = load_weights(Path(source))
-    encoder = weights.recipe.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    if isinstance(recipe, OutdoorDetectRecipe):
+        return _with_voxelnet(recipe, weights, recipe.encoder.backend, source, condition)
+    assert isinstance(recipe, PointFinetuneRecipe), "all other tasks have a SparseUNet"
+    trained = point_recipe(weights)
+    encoder = trained.encoder.model_copy(update={"backend": recipe.encoder.backend})
     check_channels(encoder, recipe.encoder.in_channels, source)
     if recipe.encoder.conditions:
         _check_same_conditions(encoder, recipe.encoder, condition, source)
     else:
         check_condition(encoder, condition, source)
         encoder = encoder.model_copy(update={"conditions": (), "context_channels": 0})
-    trained = weights.recipe.sample
-    grid = {"grid_size": trained.grid_size, "grid_height": trained.grid_height}
+    grid = {"grid_size": trained.sample.grid_size, "grid_height": trained.sample.grid_height}
     sample = recipe.sample.model_copy(update=grid)
     changes = {
         "encoder": encoder,
@@ -69,6 +91,57 @@ def check_channels(trained: SparseUNetConfig, wanted: int, source: str) -> None:
         f"{n} channels of each point ({reads.get(n, 'its own')})" for n in (trained.in_channels, wanted)
     )
     raise ValueError(f"the encoder in {source} reads {has}, but here there are {needs}; give another encoder")
+
+
+def point_recipe(weights: Weights) -> PointRecipe:
+    """Return the recipe of a checkpoint whose encoder is a SparseUNet.
+
+    Raises:
+        ValueError: when its encoder is of another kind.
+    """
+    recipe = weights.recipe
+    if isinstance(recipe, OutdoorDetectRecipe):
+        raise ValueError(
+            f"{weights.source} holds a VoxelNet (of {recipe.name}), but a SparseUNet is needed here; name a run whose "
+            "encoder is one, such as one of rooms"
+        )
+    return recipe
+
+
+def voxelnet_encoder(weights: Weights) -> VoxelNetConfig:
+    """Return the VoxelNet that a checkpoint holds.
+
+    Raises:
+        ValueError: when its encoder is of another kind.
+    """
+    if not isinstance(weights.recipe.encoder, VoxelNetConfig):
+        raise ValueError(
+            f"{weights.source} holds a SparseUNet (of {weights.recipe.name}), but detection outdoors needs a VoxelNet; "
+            "use --encoder scratch, or a run whose encoder is one"
+        )
+    return weights.recipe.encoder
+
+
+def _with_voxelnet(
+    recipe: RecipeType, weights: Weights, backend: str, source: str, condition: str | None
+) -> RecipeType:
+    if condition is not None:
+        raise ValueError(f"--condition {condition}: a VoxelNet has no conditions; leave it out")
+    encoder = voxelnet_encoder(weights).model_copy(update={"backend": backend})
+    return recipe.model_copy(update={"encoder": encoder, "encoder_source": source})
+
+
+def start_voxelnet(encoder: VoxelNet, recipe: OutdoorDetectRecipe) -> None:
+    """Give ``encoder`` the weights that ``recipe`` starts from; from scratch, it stays as it is.
+
+    Raises:
+        ValueError: when the source cannot be read or does not fit.
+    """
+    if recipe.encoder_source == SCRATCH:
+        return
+    weights = load_weights(Path(recipe.encoder_source))
+    voxelnet_encoder(weights)
+    _load_tensors(encoder, weights)
 
 
 def _check_same_conditions(
@@ -111,7 +184,7 @@ def check_condition(config: SparseUNetConfig, condition: str | None, source: str
         )
 
 
-def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet, Recipe]:
+def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet, PointRecipe]:
     """Return the encoder in ``source``, with the norms of ``condition`` folded in, and the recipe that made it.
 
     Raises:
@@ -119,12 +192,13 @@ def load_encoder(source: Path, condition: str | None = None) -> tuple[SparseUNet
             missing, unknown or not wanted.
     """
     weights = load_weights(source)
-    check_condition(weights.recipe.encoder, condition, str(source))
-    encoder = _loaded(SparseUNet(weights.recipe.encoder), weights)
-    return (fold_condition(encoder, condition) if condition is not None else encoder), weights.recipe
+    recipe = point_recipe(weights)
+    check_condition(recipe.encoder, condition, str(source))
+    encoder = _loaded(SparseUNet(recipe.encoder), weights)
+    return (fold_condition(encoder, condition) if condition is not None else encoder), recipe
 
 
-def start_encoder(encoder: SparseUNet, recipe: FinetuneRecipe) -> None:
+def start_encoder(encoder: SparseUNet, recipe: PointFinetuneRecipe) -> None:
     """Give ``encoder`` the weights that ``recipe`` starts from; from scratch, it stays as it is.
 
     One that is to learn further gets its plasticity back, see :func:`ponder_encoders.restore_plasticity`.
@@ -148,11 +222,16 @@ def load_encoder_weights(encoder: SparseUNet, weights: Weights, condition: str |
     if condition is None:
         _loaded(encoder, weights)
         return
-    trained = _loaded(SparseUNet(weights.recipe.encoder), weights)
+    trained = _loaded(SparseUNet(point_recipe(weights).encoder), weights)
     encoder.load_state_dict(fold_condition(trained, condition).state_dict())
 
 
 def _loaded(encoder: SparseUNet, weights: Weights) -> SparseUNet:
+    _load_tensors(encoder, weights)
+    return encoder
+
+
+def _load_tensors(encoder: SparseUNet | VoxelNet, weights: Weights) -> None:
     found = [weights.under(prefix) for prefix in (ENCODER_PREFIX, *OUTDOOR_PREFIXES)]
     tensors = next((tensors for tensors in found if tensors), {})
     if not tensors:
@@ -162,4 +241,3 @@ def _loaded(encoder: SparseUNet, weights: Weights) -> SparseUNet:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{weights.source} does not fit the encoder of the recipe: {reason}") from error
-    return encoder

@@ -20,12 +20,14 @@ from ponder_tasks.outdoor.evaluation import measure_streets
 from ponder_tasks.outdoor.lidarseg_export import LidarsegExport, with_all_points
 from ponder_tasks.outdoor.model import StreetsPretrainModel
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor_detect.evaluation import evaluate_outdoor_detection
 from ponder_tasks.pretrain.evaluation import measure_rendering
 from ponder_tasks.pretrain.model import PretrainModel
 from ponder_tasks.recipe import (
     DetectRecipe,
     ImportRecipe,
     InstanceRecipe,
+    OutdoorDetectRecipe,
     PretrainRecipe,
     ReconstructRecipe,
     SegmentRecipe,
@@ -49,12 +51,14 @@ class EvaluationOptions:
         voting: segmentation only: look at each scene many times.
         scannet_export: segmentation only: a new folder for the files that ScanNet's benchmark takes.
         lidarseg_export: segmentation only: a new folder for the files that nuScenes' lidarseg benchmark takes.
+        nuscenes_export: detection outdoors only: a new folder for the results file of nuScenes' benchmark.
     """
 
     data: Path | None = None
     voting: VotingConfig | None = None
     scannet_export: Path | None = None
     lidarseg_export: Path | None = None
+    nuscenes_export: Path | None = None
 
     @property
     def segmentation_only(self) -> bool:
@@ -114,6 +118,11 @@ def evaluate_run(
             f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); voting and benchmarks' files are for "
             "semantic segmentation: leave --vote and --export out"
         )
+    if options.nuscenes_export and not isinstance(weights.recipe, OutdoorDetectRecipe):
+        raise ValueError(
+            f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); --export nuscenes is for detection "
+            "outdoors: leave --export out"
+        )
     match weights.recipe:
         case PretrainRecipe():
             return _evaluate_rendering(run, weights, weights.recipe, options.data, device)
@@ -123,6 +132,8 @@ def evaluate_run(
             return _evaluate_segmentation(run, weights, weights.recipe, options, device)
         case DetectRecipe():
             return _evaluate_detection(run, weights, weights.recipe, options.data, device)
+        case OutdoorDetectRecipe():
+            return _evaluate_outdoor_detection(run, weights, weights.recipe, options, device)
         case InstanceRecipe():
             return _evaluate_instances(run, weights, weights.recipe, options.data, device)
         case ReconstructRecipe():
@@ -182,6 +193,24 @@ def _evaluate_detection(
         scenes=len(scenes),
         measurements=metrics.measurements(),
         per_class=metrics.per_class(),
+    )
+
+
+def _evaluate_outdoor_detection(
+    run: Path, weights: Weights, recipe: OutdoorDetectRecipe, options: EvaluationOptions, device: str
+) -> Evaluation:
+    config = scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data
+    measured = evaluate_outdoor_detection(
+        recipe, weights.tensors, config, device=device, export=options.nuscenes_export
+    )
+    return Evaluation(
+        run=run,
+        task=recipe.task,
+        recipe=recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=measured.scenes,
+        measurements=measured.figures.measurements(),
+        per_class=measured.figures.per_class(),
     )
 
 

@@ -5,7 +5,15 @@ from pathlib import Path
 from ponder_tasks.detect.task import DetectTask
 from ponder_tasks.instances.task import InstanceTask
 from ponder_tasks.listener import TrainingEnd, TrainingListener
-from ponder_tasks.recipe import DetectRecipe, FinetuneRecipe, InstanceRecipe, ReconstructRecipe, SegmentRecipe
+from ponder_tasks.outdoor_detect.task import OutdoorDetectTask
+from ponder_tasks.recipe import (
+    DetectRecipe,
+    FinetuneRecipe,
+    InstanceRecipe,
+    OutdoorDetectRecipe,
+    ReconstructRecipe,
+    SegmentRecipe,
+)
 from ponder_tasks.reconstruct.task import ReconstructTask
 from ponder_tasks.segment.task import SegmentTask
 from ponder_tasks.trainer import Task, train
@@ -34,6 +42,8 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
             return SegmentTask(recipe, initialise=initialise)
         case DetectRecipe():
             return DetectTask(recipe, initialise=initialise)
+        case OutdoorDetectRecipe():
+            return OutdoorDetectTask(recipe, initialise=initialise)
         case InstanceRecipe():
             return InstanceTask(recipe, initialise=initialise)
         case ReconstructRecipe():

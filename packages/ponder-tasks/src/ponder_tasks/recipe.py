@@ -6,8 +6,8 @@ every run folder, so that the run can be repeated.
 
 from typing import Annotated, Literal
 
-from ponder_data import SampleConfig
-from ponder_encoders import PointNet2Config, SparseUNetConfig
+from ponder_data import AugmentationConfig, SampleConfig
+from ponder_encoders import PointNet2Config, SparseUNetConfig, VoxelNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
@@ -21,6 +21,8 @@ from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor_detect.center_head import CenterHeadConfig
+from ponder_tasks.outdoor_detect.query_head import QueryHeadConfig
 from ponder_tasks.pretrain.labels import LabelsConfig
 from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
 from ponder_tasks.reconstruct.config import (
@@ -76,7 +78,7 @@ class PretrainRecipe(BaseModel):
 class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
     """What every task says that learns on top of an encoder: from scratch, fine-tuned, or frozen (a probe).
 
-    A task adds its own losses and sizes in a subclass, whose ``task`` names it. Subclasses are listed in
+    A task adds its own encoder, losses and sizes in a subclass, whose ``task`` names it. Subclasses are listed in
     :data:`TrainingRecipe`, and ``finetuning.py`` says what runs each.
     """
 
@@ -85,22 +87,27 @@ class FinetuneRecipe(BaseModel, frozen=True, extra="forbid"):
     description: str = ""
     train_data: SceneConfig
     val_data: SceneConfig
-    sample: SampleConfig
-    encoder: SparseUNetConfig
     encoder_source: str = Field(
         default="scratch",
         description="'scratch', or a run folder, checkpoint folder or model.safetensors file",
-    )
-    encoder_condition: str | None = Field(
-        default=None,
-        description="of an encoder with norms for each of several datasets: whose norms to start from",
     )
     freeze_encoder: bool = Field(default=False, description="train only the head: a linear probe")
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
 
 
-class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class PointFinetuneRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """What every task says whose encoder is a SparseUNet, on points sampled on a grid."""
+
+    sample: SampleConfig
+    encoder: SparseUNetConfig
+    encoder_condition: str | None = Field(
+        default=None,
+        description="of an encoder with norms for each of several datasets: whose norms to start from",
+    )
+
+
+class SegmentRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Semantic segmentation with a linear head, or one that compares with text embeddings of the classes."""
 
     task: Literal["segment"] = "segment"
@@ -111,7 +118,7 @@ class SegmentRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 
-class DetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class DetectRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Detection of oriented boxes by voting (VoteNet)."""
 
     task: Literal["detect"] = "detect"
@@ -136,7 +143,7 @@ class InstanceEvaluationConfig(BaseModel):
     )
 
 
-class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class InstanceRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Instance segmentation in PointGroup's manner."""
 
     task: Literal["instances"] = "instances"
@@ -150,7 +157,7 @@ class InstanceRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: InstanceEvaluationConfig = InstanceEvaluationConfig()
 
 
-class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+class ReconstructRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     """Surfaces from noisy sparse points: a decoder that knows of every point of space whether it lies inside.
 
     The data are solids (``kind`` furniture or meshes) in the unit cube. Of ``sample`` only the grid is read: the
@@ -163,10 +170,26 @@ class ReconstructRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
 
 
+class OutdoorDetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
+    """Detection of driving scenes' boxes, with velocity and attribute, in a VoxelNet's volume of LiDAR sweeps."""
+
+    task: Literal["outdoor-detect"] = "outdoor-detect"
+    encoder: VoxelNetConfig
+    augmentation: AugmentationConfig
+    head: Annotated[CenterHeadConfig | QueryHeadConfig, Field(discriminator="kind")]
+
+
 PretrainingRecipe = PretrainRecipe | StreetsPretrainRecipe
 """A recipe of pre-training, indoors or outdoors."""
 
-TrainingRecipe = PretrainingRecipe | SegmentRecipe | InstanceRecipe | DetectRecipe | ReconstructRecipe
+TrainingRecipe = (
+    PretrainingRecipe
+    | SegmentRecipe
+    | InstanceRecipe
+    | DetectRecipe
+    | ReconstructRecipe
+    | OutdoorDetectRecipe
+)
 """A recipe that the trainer can follow."""
 
 

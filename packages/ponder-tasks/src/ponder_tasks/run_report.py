@@ -17,6 +17,7 @@ TITLES = {
     "segment": "Semantic segmentation",
     "instances": "Instance segmentation",
     "detect": "Detection",
+    "outdoor-detect": "Detection outdoors",
     "reconstruct": "Surface reconstruction",
 }
 

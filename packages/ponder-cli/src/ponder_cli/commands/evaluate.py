@@ -26,11 +26,15 @@ class ExportFormat(str, Enum):
 
     scannet = "scannet"
     nuscenes_lidarseg = "nuscenes-lidarseg"
+    nuscenes = "nuscenes"
 
 
 Export = Annotated[
     ExportFormat | None,
-    typer.Option("--export", help="Segmentation: also write the files this benchmark takes, to --out."),
+    typer.Option(
+        "--export",
+        help="Also write the files this benchmark takes, to --out: scannet for segmentation, nuscenes for streets.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="DIR", help="A new folder for the files of --export.")
@@ -60,6 +64,7 @@ def evaluate(
         voting=VotingConfig() if vote else None,
         scannet_export=out if export is ExportFormat.scannet else None,
         lidarseg_export=out if export is ExportFormat.nuscenes_lidarseg else None,
+        nuscenes_export=out if export is ExportFormat.nuscenes else None,
     )
     evaluation = evaluate_run(find_run(runs, run), options, device=device.value)
     if as_json:

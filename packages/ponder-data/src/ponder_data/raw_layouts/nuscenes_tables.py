@@ -35,6 +35,7 @@ class NuScenesTablesConfig(BaseModel):
 
     train: int = Field(default=16, ge=0, description="streets for training: those of SyntheticStreets' split")
     val: int = Field(default=4, ge=0, description="streets for validation")
+    first: int = Field(default=0, ge=0, lt=2**31, description="number of the first street within each split")
     seed: int = Field(default=0, ge=0, lt=2**32)
     version: Literal["v1.0-trainval", "v1.0-mini"] = Field(
         default="v1.0-trainval",
@@ -131,6 +132,6 @@ def _streets(config: NuScenesTablesConfig, split: str, count: int) -> SyntheticS
     recording = {name: getattr(config.recording, name) for name in RecordingConfig.model_fields}
     return SyntheticStreets(
         SyntheticStreetsConfig.model_validate(
-            {**recording, "split": split, "scenes": max(count, 1), "seed": config.seed}
+            {**recording, "split": split, "scenes": max(count, 1), "first": config.first, "seed": config.seed}
         )
     )

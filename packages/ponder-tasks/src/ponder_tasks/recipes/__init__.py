@@ -20,6 +20,7 @@ from ponder_tasks.recipes.rooms_semseg import rooms_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
 from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
+from ponder_tasks.recipes.streets_detect import nuscenes_detect, streets_detect, streets_detect_uvtr
 from ponder_tasks.recipes.streets_semseg import streets_semseg
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
@@ -43,6 +44,9 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     lidarseg_semseg,
     rooms_reconstruct,
     meshes_reconstruct,
+    streets_detect,
+    streets_detect_uvtr,
+    nuscenes_detect,
 )
 
 
