@@ -90,7 +90,7 @@ def cloud(prediction: tuple[int, int]) -> CloudPictures:
 
 
 def test_input_and_truth_are_drawn_once_and_both_predictions_beside_them() -> None:
-    both = side_by_side(cloud((0, 1)), cloud((0, 2)))
+    both = side_by_side(cloud((1, 0)), cloud((0, 2)))
     assert [layer.caption for layer in both.layers] == [
         "Input colours",
         "True classes",
@@ -107,7 +107,7 @@ def page(**changes: object) -> BenchPage:
         "title": "Indoor",
         "notes": ("Only synthetic rooms & nothing else",),
         "results": (result((30.0, 33.0), (37.0, 40.0)),),
-        "pictures": (side_by_side(cloud((0, 1)), cloud((1, 2))),),
+        "pictures": (side_by_side(cloud((1, 0)), cloud((0, 2))),),
         "seeds": 2,
         "share": 0.5,
         "estimated": 3000.0,

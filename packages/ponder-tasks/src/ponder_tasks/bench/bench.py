@@ -29,7 +29,7 @@ class BenchEnd:
 def run_bench(
     plan: Plan, output: Path, *, command: str, listening: Listening, tell: Callable[[str], None]
 ) -> BenchEnd:
-    """Make all runs of ``plan`` in the folder ``output``, and ``table.md``, ``results.json`` and ``index.html`` of them.
+    """Make all runs of ``plan`` in the folder ``output``, and its table and page.
 
     Args:
         plan: what to run.

@@ -21,7 +21,7 @@ NOT_BOXES = ("wall", "floor")
 PRETRAIN_COST = Cost(start=20.0, step=0.65, end=25.0)
 SEGMENT_COST = Cost(start=12.0, step=0.45, end=8.0)
 INSTANCES_COST = Cost(start=8.0, step=0.75, end=8.0)
-DETECT_COST = Cost(start=20.0, step=1.0, end=8.0)
+DETECT_COST = Cost(start=18.0, step=1.1, end=10.0)
 RECONSTRUCT_COST = Cost(start=20.0, step=0.8, end=15.0)
 
 ROOMS_NOTE = (
@@ -31,7 +31,8 @@ ROOMS_NOTE = (
 SCANS_NOTE = (
     "Real scans have no photographs here: pre-training sees the training rooms "
     f"({TRAINING_ROOMS[0]} to {TRAINING_ROOMS[-1]}) by virtual cameras, whose pictures are made of the scans' own "
-    f"points, and synthetic rooms beside them. The test rooms ({TEST_ROOMS[0]} and {TEST_ROOMS[-1]}) are seen by no training."
+    f"points, and synthetic rooms beside them. No training sees the test rooms, "
+    f"{TEST_ROOMS[0]} and {TEST_ROOMS[-1]}."
 )
 NO_SCANS_NOTE = (
     "Only synthetic rooms: no folder of real scans was given (--data FOLDER), so nothing is said here of real "

@@ -61,7 +61,7 @@ class Result:
 
     @property
     def ahead(self) -> bool | None:
-        """Whether the worst pre-trained run is better than the best from scratch; None with one seed: it has no spread."""
+        """Whether the worst pre-trained run is better than the best from scratch; None with one seed."""
         if len(self.scratch.scores) < 2:
             return None
         if self.better == "higher":
