@@ -76,7 +76,9 @@ def test_a_benchmark_from_plan_to_page_and_again(tmp_path: Path) -> None:
     plan, output, told = plan_of_share(tiny_suite(), 0.5, 1), tmp_path / "bench", []
     assert plan.seconds == 3 * (1.0 + 2 * 0.5 + 1.0)
     # A run that was killed before its first checkpoint begins again.
-    RunFolder.create(output / "tiny-scratch-0", plan.runs[1].recipe, "test")
+    killed = plan.runs[1].recipe
+    assert isinstance(killed, SegmentRecipe)
+    RunFolder.create(output / "tiny-scratch-0", killed, "test")
     end = run_bench(plan, output, command="ponder bench tiny", listening=silently, tell=told.append)
     assert [line.split(":")[0] for line in told[:-1]] == [
         "run 1 of 3, before-0",
@@ -114,6 +116,7 @@ def test_a_benchmark_from_plan_to_page_and_again(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_there_is_not_finished(tmp_path: Path) -> None:
     recipe = tiny_suite().comparisons[0].recipe
+    assert isinstance(recipe, SegmentRecipe)
     assert not is_finished(recipe, tmp_path / "run")
     RunFolder.create(tmp_path / "run", recipe, "test")
     assert not is_finished(recipe, tmp_path / "run")

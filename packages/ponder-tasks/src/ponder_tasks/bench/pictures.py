@@ -8,8 +8,8 @@ import numpy as np
 from ponder_tasks.checkpoint import load_weights
 from ponder_tasks.detect.evaluation import detect_in_scene
 from ponder_tasks.detect.pictures import detected_pictures
-from ponder_tasks.instances.evaluation import find_instances
 from ponder_tasks.instances.pictures import instance_pictures
+from ponder_tasks.instances.prediction import find_instances
 from ponder_tasks.prediction.box_predictor import BoxPredictor
 from ponder_tasks.prediction.instance_predictor import InstancePredictor
 from ponder_tasks.prediction.predictors import ClassPredictor, load_predictor
