@@ -111,7 +111,7 @@ def test_every_comparison_is_two_runs_that_differ_in_the_encoder_only(scans: Pat
 
 
 def fitting(suite: Suite, minutes: float, seeds: int | None = None) -> Plan:
-    return make_plan(suite, budget=60 * minutes, seeds=seeds)
+    return make_plan(suite, budget=60.0 * minutes, seeds=seeds)
 
 
 def test_a_budget_sets_steps_then_seeds(scans: Path) -> None:
