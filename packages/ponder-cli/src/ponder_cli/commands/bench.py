@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
+from typer.core import TyperCommand
 
 from ponder_cli.consoles import print_note, results
 from ponder_cli.errors import INTERRUPTED
@@ -45,10 +46,17 @@ Scans = Annotated[
     ),
 ]
 
+
+class BenchCommand(TyperCommand):
+    """A command that is given Typer's own context, which knows how the program was called."""
+
+    context_class = typer.Context
+
+
 bench = typer.Typer(cls=PonderGroup, help="Compare training from scratch with pre-training, on every task.")
 
 
-@bench.command()
+@bench.command(cls=BenchCommand)
 def indoor(
     context: typer.Context,
     budget: Budget = "cpu",
