@@ -114,5 +114,11 @@ def _task_run(comparison: Comparison, arm: Arm, share: float, seed: int) -> Plan
 
 def _largest_share(suite: Suite, budget: float, seeds: int) -> float:
     """Return the largest share of steps, in hundredths and at most 1, that fits; 0 where none does."""
-    hundredths = range(100, 0, -1)
-    return next((n / 100 for n in hundredths if plan_of_share(suite, n / 100, seeds).seconds <= budget), 0.0)
+    fits, most = 0, 100  # hundredths; more steps never take less time, so halving finds it
+    while fits < most:
+        middle = (fits + most + 1) // 2
+        if plan_of_share(suite, middle / 100, seeds).seconds <= budget:
+            fits = middle
+        else:
+            most = middle - 1
+    return fits / 100
