@@ -8,16 +8,23 @@ that no training has seen.
 
     uv run python benchmarks/label_efficiency.py --output runs/label-efficiency
 
-Finished runs are found again, so an interrupted benchmark goes on where it stopped.
+Finished runs are found again, so an interrupted benchmark goes on where it stopped. ``ponder bench indoor`` compares
+every task, also on real scans; this one adds the probes.
 """
 
 import argparse
-import json
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ponder_cli.memory import prepare_memory
+
+if TYPE_CHECKING:  # memory is prepared before torch is imported
+    from ponder_tasks.listener import SilentListener
+    from ponder_tasks.recipe import PretrainRecipe, SegmentRecipe
 
 ARMS = (
     ("linear probe, random encoder", "scratch", True),
@@ -28,55 +35,46 @@ ARMS = (
 
 
 def pretrained_run(output: Path, seed: int, overrides: list[str]) -> Path:
-    from ponder_tasks.listener import SilentListener
     from ponder_tasks.overrides import apply_overrides
-    from ponder_tasks.pretrain.task import run_pretraining
     from ponder_tasks.recipe import PretrainRecipe
     from ponder_tasks.recipes import get_recipe
 
     run = output / f"pretrain-{seed}"
-    if (run / "summary.json").is_file():
-        return run
     recipe = apply_overrides(get_recipe("rooms-features"), [f"trainer.seed={seed}", *overrides])
     assert isinstance(recipe, PretrainRecipe)
-    resume = any((run / "checkpoints").glob("step-*"))
-    end = run_pretraining(
-        recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
-    )
-    stop_if(end.interrupted)
+    finish(recipe, run)
     return run
 
 
 def labelled_run(output: Path, seed: int, encoder: str, *, probe: bool, overrides: list[str]) -> float:
+    from ponder_tasks.bench.running import closing_measurement
     from ponder_tasks.encoder_source import SCRATCH, with_encoder
-    from ponder_tasks.finetuning import run_finetuning
-    from ponder_tasks.listener import SilentListener
     from ponder_tasks.overrides import apply_overrides
     from ponder_tasks.recipe import SegmentRecipe
     from ponder_tasks.recipes import get_recipe
 
     source = encoder if encoder == SCRATCH else str(output / f"pretrain-{seed}")
     run = output / f"{'probe' if probe else 'finetune'}-{encoder}-{seed}"
-    if not (run / "summary.json").is_file():
-        recipe = get_recipe("rooms-probe" if probe else "rooms-semseg")
-        assert isinstance(recipe, SegmentRecipe)
-        recipe = with_encoder(apply_overrides(recipe, [f"trainer.seed={seed}", *overrides]), source)
-        resume = any((run / "checkpoints").glob("step-*"))
-        end = run_finetuning(
-            recipe, run, command="benchmarks/label_efficiency.py", listener=SilentListener(), resume=resume
-        )
-        stop_if(end.interrupted)
-    return measured(run, "miou")
+    recipe = get_recipe("rooms-probe" if probe else "rooms-semseg")
+    assert isinstance(recipe, SegmentRecipe)
+    finish(with_encoder(apply_overrides(recipe, [f"trainer.seed={seed}", *overrides]), source), run)
+    return closing_measurement(run, "miou").value
 
 
-def stop_if(interrupted: bool) -> None:
-    if interrupted:
-        raise SystemExit("stopped; the same command goes on from here")
+def finish(recipe: "PretrainRecipe | SegmentRecipe", run: Path) -> None:
+    from ponder_tasks.bench.running import BenchStopped, bring_to_end
+
+    try:
+        bring_to_end(recipe, run, command="benchmarks/label_efficiency.py", listening=silently)
+    except BenchStopped as stop:
+        raise SystemExit(f"{stop}; the same command goes on from here") from stop
 
 
-def measured(run: Path, name: str) -> float:
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    return next(m["value"] for m in summary["measurements"] if m["name"] == name)
+@contextmanager
+def silently() -> "Iterator[SilentListener]":
+    from ponder_tasks.listener import SilentListener
+
+    yield SilentListener()
 
 
 def table(scores: dict[str, list[float]], seeds: int) -> str:

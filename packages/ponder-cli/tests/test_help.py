@@ -28,6 +28,7 @@ def test_no_arguments_show_help_with_an_example(ponder: Ponder) -> None:
         "import",
         "recipes",
         "compare",
+        "bench",
         "data",
         "doctor",
     ],

@@ -116,3 +116,28 @@ def test_views_of_real_scans_show_rooms(shared_data: Path) -> None:
         beside = (view.color[:, 1:] - view.color[:, :-1]).abs()[seen[:, 1:] & seen[:, :-1]].mean()
         apart = (view.color[:, 40:] - view.color[:, :-40]).abs()[seen[:, 40:] & seen[:, :-40]].mean()
         assert beside < 0.35 * apart
+
+
+def test_places_choose_scans_exactly(rooms: Path) -> None:
+    write_room(rooms / "scene0007.npz", 9)  # not one of ScanNet's names, but that of their place
+    write_room(rooms / "scene00070_00.npz", 9)
+    chosen = opened(rooms, val_every=0, places=("scene0007", "c"))
+    assert chosen.scene_names == ("scene0007", "scene0007_00", "scene0007_01", "upper/c")
+    with pytest.raises(ValueError, match=r"holds no scan of scene0001, d; there are scans of a, b, c, scene"):
+        opened(rooms, places=("a", "scene0001", "d"))
+
+
+def test_instances_of_known_classes_have_boxes(tmp_path: Path) -> None:
+    write_room(tmp_path / "a.npz", 0)
+    scene = opened(tmp_path, instance_boxes=True, views=0, held_out_views=0, voxel=0.001)[0]
+    assert scene.views == scene.held_out_views == ()
+    assert scene.boxes is not None
+    assert scene.instance is not None
+    assert sorted(scene.boxes.instance.tolist()) == [0, 1, 2, 3], "the points of instance -1 are none"
+    for row, instance in enumerate(scene.boxes.instance.tolist()):
+        inside = scene.coord[scene.instance == instance]
+        torch.testing.assert_close(scene.boxes.size[row], inside.amax(0) - inside.amin(0), atol=0.01, rtol=0)
+        assert scene.boxes.label[row] == instance + 1
+    write_points_ply(tmp_path / "a.ply", scene.coord, scene.color)
+    with pytest.raises(ValueError, match="has no classes or no instances"):
+        opened(tmp_path, instance_boxes=True, val_every=0, places=("a",))[1]

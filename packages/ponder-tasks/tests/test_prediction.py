@@ -91,7 +91,7 @@ def test_the_summary_names_what_occurs_by_its_share() -> None:
 def test_what_predicts_nothing_is_told(run: Path, scan: Path, tmp_path: Path) -> None:
     recipe = apply_overrides(rooms(), TINY)
     save_weights(tmp_path / "pre" / "checkpoints", tensors={"one": torch.zeros(1)}, recipe=recipe)
-    with pytest.raises(ValueError, match=r"task pretrain\) predicts nothing of points"):
+    with pytest.raises(ValueError, match=r"task pretrain\) predicts nothing of scans"):
         ponder_tasks.load(tmp_path / "pre")
     with pytest.raises(ValueError, match=r"must end in \.ply"):
         predict_scan(run, scan, tmp_path / "out.txt")

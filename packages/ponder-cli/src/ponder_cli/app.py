@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ponder_cli.commands.bench import bench
 from ponder_cli.commands.compare import compare
 from ponder_cli.commands.data import data
 from ponder_cli.commands.doctor import doctor
@@ -50,6 +51,7 @@ app.command()(encode)
 app.command()(reconstruct)
 app.command("import")(import_weights)
 app.command()(compare)
+app.add_typer(bench, name="bench")
 app.add_typer(recipes, name="recipes")
 app.add_typer(data, name="data")
 app.command()(doctor)

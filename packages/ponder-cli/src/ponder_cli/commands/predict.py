@@ -26,7 +26,7 @@ def predict(
     device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
-    """Say of every point of a scan what a fine-tuned run finds there."""
+    """Find in a scan what a fine-tuned run has learned to find: classes, instances or boxes."""
     from ponder_tasks.prediction.prediction_file import predict_scan
 
     written = predict_scan(find_run(runs, run), scan, output, device=device.value)

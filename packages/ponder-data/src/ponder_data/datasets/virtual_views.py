@@ -19,6 +19,7 @@ from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
 from ponder_data.datasets.scan_labels import LabelSetName
 from ponder_data.draws import draw_distinct
 from ponder_data.grid import grid_sample
+from ponder_data.indoor.boxes import instance_boxes
 from ponder_data.scene import Scene, check_scene, take_points
 from ponder_data.scene_files import SceneFiles
 from ponder_data.scene_splits import EVERY_SPLIT
@@ -53,7 +54,15 @@ class VirtualScansConfig(BaseModel):
         ge=0,
         description="every n-th place is for validation; 0, or fewer than two places: all scans are for both",
     )
-    views: int = Field(default=12, ge=1, description="virtual pictures of each scan")
+    places: tuple[str, ...] | None = Field(
+        default=None,
+        description="only scans of these places: ScanNet's as scene0000, others by the name of their file; None: all",
+    )
+    instance_boxes: bool = Field(
+        default=False,
+        description="scenes have boxes: the axis-aligned one around each instance of a known class",
+    )
+    views: int = Field(default=12, ge=0, description="virtual pictures of each scan; 0: none are taken")
     held_out_views: int = Field(default=2, ge=0, description="pictures from poses kept apart")
     image_width: int = Field(default=160, ge=8)
     image_height: int = Field(default=120, ge=8)
@@ -84,7 +93,7 @@ class VirtualScans:
     ``sceneNNNN_NN``) are never divided between the splits.
 
     Raises:
-        ValueError: when ``config.path`` is missing or holds no scan.
+        ValueError: when ``config.path`` is missing or holds no scan, or none of one of ``config.places``.
     """
 
     name = "scans"
@@ -94,7 +103,7 @@ class VirtualScans:
             raise ValueError("VirtualScansConfig.path is not set; give the folder of scans")
         self.config = config
         self._scans = ScanFolder(ScanFolderConfig(path=config.path, label_set=config.label_set, up=config.up))
-        files = self._scans.files
+        files = _of_places(self._scans.files, config)
         places = sorted({place_of(file.stem) for file in files})
         val = set(places[config.val_every // 2 :: config.val_every]) if config.val_every else set()
         if val and len(val) < len(places):
@@ -129,8 +138,11 @@ class VirtualScans:
         Raises:
             ValueError: when the file cannot be read, or no camera sees enough of the scan.
         """
-        scan = self._thinned(self._scans.read(self._files[index]))
-        name, config = scan.name, self.config
+        name, config = self._scans.scene_name(self._files[index]), self.config
+        scan = self._scans.read(self._files[index])
+        scan = self._thinned(_with_boxes(scan) if config.instance_boxes else scan)
+        if config.views + config.held_out_views == 0:
+            return check_scene(scan)
         surfels = scene_surfels(scan, config.largest_disc)
         # Every scan has a seed of its own, whatever stands beside it in the folder.
         rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
@@ -161,6 +173,29 @@ class VirtualScans:
             return scan
         generator = torch.Generator().manual_seed(self.config.seed)
         return take_points(scan, draw_distinct(len(scan), self.config.max_points, generator).sort().values)
+
+
+def _of_places(files: Sequence[Path], config: VirtualScansConfig) -> Sequence[Path]:
+    """Return the scans of the places that ``config`` names."""
+    if config.places is None:
+        return files
+    there = {place_of(file.stem) for file in files}
+    absent = [place for place in config.places if place not in there]
+    if absent:
+        raise ValueError(
+            f"{config.path}: holds no scan of {', '.join(absent)}; there are scans of {', '.join(sorted(there))}"
+        )
+    return [file for file in files if place_of(file.stem) in config.places]
+
+
+def _with_boxes(scan: Scene) -> Scene:
+    """Return the scan with the boxes of its instances."""
+    if scan.semantic is None or scan.instance is None:
+        raise ValueError(
+            f"scan {scan.name!r} has no classes or no instances, so it has no boxes; set instance_boxes to false"
+        )
+    boxes = instance_boxes(scan.coord.numpy(), scan.instance.numpy(), scan.semantic.numpy())
+    return replace(scan, boxes=boxes)
 
 
 def place_of(name: str) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from ponder_data import Scene, write_points_ply
 from torch import Tensor
 
+from ponder_tasks.prediction.colored_points import ColoredPoints
 from ponder_tasks.report.palette import class_palette, label_colors
 from ponder_tasks.run_folder import write_atomically
 
@@ -24,8 +25,8 @@ class Predicted(Protocol):
         """The scene it is about, as it was given."""
         ...
 
-    def colors(self) -> Float[Tensor, "points 3"]:
-        """A colour for each of the scene's points that shows what was found there, in [0, 1]."""
+    def drawing(self) -> ColoredPoints:
+        """The scene's points in colours that show what was found there, and more points after them where it draws."""
         ...
 
     def as_tree(self) -> Mapping[str, Any]:
@@ -57,6 +58,10 @@ class PredictedClasses:
         """Each point in the colour of its class, as on the report page."""
         palette = class_palette(len(self.class_names))
         return torch.from_numpy(label_colors(self.semantic.numpy(), palette)).float()
+
+    def drawing(self) -> ColoredPoints:
+        """The scene's points in the colours of their classes."""
+        return ColoredPoints(coord=self.scene.coord, color=self.colors())
 
     def as_tree(self) -> Mapping[str, Any]:
         """Classes with their colours and numbers of points, and of each point its class and the probability."""
@@ -113,6 +118,7 @@ def write_prediction(predicted: Predicted, output: Path, about: Mapping[str, str
     check_prediction_output(output)
     tree = {**about, "points": len(predicted.scene), **predicted.as_tree()}
     aside = output.with_name(f".{output.stem}.partial.ply")
-    write_points_ply(aside, predicted.scene.coord, predicted.colors())
+    drawing = predicted.drawing()
+    write_points_ply(aside, drawing.coord, drawing.color)
     aside.replace(output)
     write_atomically(json_beside(output), json.dumps(tree) + "\n")

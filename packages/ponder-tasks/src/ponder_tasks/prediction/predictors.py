@@ -9,10 +9,12 @@ from ponder_data import Scene
 
 from ponder_tasks.checkpoint import Weights, load_weights
 from ponder_tasks.devices import check_device
+from ponder_tasks.prediction.box_predictor import BoxPredictor
+from ponder_tasks.prediction.instance_predictor import InstancePredictor
 from ponder_tasks.prediction.predicted import Predicted, PredictedClasses
-from ponder_tasks.recipe import SegmentRecipe
+from ponder_tasks.recipe import DetectRecipe, InstanceRecipe, SegmentRecipe
 from ponder_tasks.scene_sources import open_scenes
-from ponder_tasks.segment.model import SegmentationModel
+from ponder_tasks.segment.model import SegmentationModel, segmentation_model
 from ponder_tasks.whole_scene import whole_scene
 
 
@@ -65,24 +67,28 @@ def load_predictor(run: Path, *, device: str = "cpu") -> Predictor:
         device: where to compute.
 
     Raises:
-        ValueError: when it cannot be read, or a run of its task predicts nothing yet.
+        ValueError: when it cannot be read, or a run of its task predicts nothing.
     """
     check_device(device)
     weights = load_weights(run)
     match weights.recipe:
         case SegmentRecipe():
             return _class_predictor(weights, weights.recipe, device)
+        case InstanceRecipe():
+            return InstancePredictor.of_run(weights, weights.recipe, device)
+        case DetectRecipe():
+            return BoxPredictor.of_run(weights, weights.recipe, device)
         case recipe:
             raise ValueError(
-                f"{run} ({recipe.name}, task {recipe.task}) predicts nothing of points; give a run of semantic "
-                "segmentation, such as one of ponder finetune rooms-semseg"
+                f"{run} ({recipe.name}, task {recipe.task}) predicts nothing of scans; give a run of "
+                "segmentation, instances or detection, such as one of ponder finetune rooms-semseg"
             )
 
 
 def _class_predictor(weights: Weights, recipe: SegmentRecipe, device: str) -> ClassPredictor:
-    class_names = open_scenes(recipe.val_data).class_names
-    model = SegmentationModel(recipe, classes=len(class_names))
+    scenes = open_scenes(recipe.val_data)
+    model = segmentation_model(recipe, scenes)
     model.load_state_dict(dict(weights.tensors))
     return ClassPredictor(
-        model=model.eval().to(device), grid_size=recipe.sample.grid_size, class_names=class_names
+        model=model.eval().to(device), grid_size=recipe.sample.grid_size, class_names=scenes.class_names
     )

@@ -1,0 +1,117 @@
+"""``ponder bench``: what pre-training is worth, as one table and one page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+from typer.core import TyperCommand
+
+from ponder_cli.consoles import print_note, results
+from ponder_cli.errors import INTERRUPTED
+from ponder_cli.group import PonderGroup
+
+MINUTES = {"cpu": 60.0}
+"""Budgets with a name: ``cpu`` is an hour of two CPU cores."""
+
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        metavar="cpu|MINUTES",
+        help="How long it may take on two quiet cores: cpu is 60 minutes. It sets steps and seeds.",
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the runs, the table and the page.")
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", metavar="N", help="Runs of each kind.  [default: 3, fewer if the time is short]"),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="TASK",
+        help="segmentation, instances, detection or reconstruction; may be given again.",
+    ),
+]
+Scans = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        help="Labelled real scans scene0000_00 to scene0005_01; without: rooms only.",
+    ),
+]
+
+
+class BenchCommand(TyperCommand):
+    """A command that is given Typer's own context, which knows how the program was called."""
+
+    context_class = typer.Context
+
+
+bench = typer.Typer(cls=PonderGroup, help="Compare training from scratch with pre-training, on every task.")
+
+
+@bench.command(cls=BenchCommand)
+def indoor(
+    context: typer.Context,
+    budget: Budget = "cpu",
+    output: Output = Path("runs/bench-indoor"),
+    seeds: Seeds = None,
+    only: Only = None,
+    data: Scans = None,
+) -> None:
+    """Rooms and real scans: segmentation, instances, detection and reconstruction. What is finished is not repeated."""
+    seconds = 60.0 * minutes_of(budget)
+    from ponder_tasks.bench.bench import run_bench
+    from ponder_tasks.bench.indoor import indoor_suite
+    from ponder_tasks.bench.plan import make_plan
+    from ponder_tasks.bench.running import BenchStopped
+    from ponder_tasks.report.wording import duration
+
+    from ponder_cli.watching import watching
+
+    plan = make_plan(indoor_suite(data).only(only or ()), budget=seconds, seeds=seeds)
+    for note in plan.suite.notes:
+        print_note(note)
+    print_note(
+        f"{len(plan.runs)} runs ({plan.seeds} seed{'s' if plan.seeds > 1 else ''}, {plan.share:.0%} of the recipes' "
+        f"steps): about {duration(plan.seconds)} on two quiet cores"
+    )
+    try:
+        end = run_bench(plan, output, command=context.obj.command, listening=watching, tell=print_note)
+    except (BenchStopped, KeyboardInterrupt) as stop:
+        print_note(f"interrupted: {stop}; the same command goes on from here".replace(": ;", ";"))
+        raise typer.Exit(INTERRUPTED) from stop
+    results().print(Text(end.table.read_text(encoding="utf-8")), soft_wrap=True)
+    took = f"{duration(end.seconds)}, estimated {duration(plan.seconds)}"
+    for label, words in (("took", took), ("page", end.page), ("table", end.table), ("json", end.json)):
+        results().print(Text(f"{label:<11}{words}"), soft_wrap=True)
+
+
+def minutes_of(budget: str) -> float:
+    """Return the minutes of a budget.
+
+    Raises:
+        ValueError: when it is neither a name nor a positive number.
+    """
+    if budget in MINUTES:
+        return MINUTES[budget]
+    try:
+        minutes = float(budget)
+    except ValueError:
+        minutes = 0.0
+    if not 0.0 < minutes < float("inf"):
+        raise ValueError(f"--budget {budget}: give cpu, or minutes as a number above 0")
+    return minutes
+
+
+@bench.callback(invoke_without_command=True)
+def describe(context: typer.Context) -> None:
+    """Compare training from scratch with pre-training, on every task."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())

@@ -1,0 +1,89 @@
+"""From a plan to its table and its page: what ``ponder bench`` does."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ponder_tasks.bench.page import BenchPage, write_bench_page
+from ponder_tasks.bench.pictures import compared_pictures
+from ponder_tasks.bench.plan import Plan, run_name
+from ponder_tasks.bench.running import Listening, run_plan, seconds_of
+from ponder_tasks.bench.scores import Result, read_results
+from ponder_tasks.bench.table import json_table, markdown_table
+from ponder_tasks.run_folder import installed_versions, write_atomically
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchEnd:
+    """A benchmark that is finished: its results, the files that hold them, and how long its runs took."""
+
+    results: tuple[Result, ...]
+    table: Path
+    json: Path
+    page: Path
+    seconds: float
+
+
+def run_bench(
+    plan: Plan, output: Path, *, command: str, listening: Listening, tell: Callable[[str], None]
+) -> BenchEnd:
+    """Make all runs of ``plan`` in the folder ``output``, and its table and page.
+
+    Args:
+        plan: what to run.
+        output: a folder, which is made; what is finished there is not done again.
+        command: the command line that repeats it.
+        listening: makes what watches one run.
+        tell: takes lines for a person.
+
+    Raises:
+        BenchStopped: when a signal stopped a run after it had saved.
+        ValueError: when ``output`` holds runs of another plan, or data cannot be read.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    run_plan(plan, output, command=command, listening=listening, tell=tell)
+    tell("all runs are finished; drawing the page")
+    results = read_results(plan, output)
+    seconds = sum(seconds_of(output / run.name) for run in plan.runs)
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+    end = BenchEnd(
+        results=results,
+        table=output / "table.md",
+        json=output / "results.json",
+        page=output / "index.html",
+        seconds=seconds,
+    )
+    write_atomically(end.table, markdown_table(results, plan.seeds))
+    tree = {
+        "bench": plan.suite.name,
+        "command": command,
+        "notes": list(plan.suite.notes),
+        "seeds": plan.seeds,
+        "share": plan.share,
+        "estimated_seconds": round(plan.seconds, 1),
+        "measured_seconds": round(seconds, 1),
+        "machine": machine,
+    }
+    write_atomically(end.json, json_table(results, **tree))
+    page = BenchPage(
+        title=plan.suite.title,
+        notes=plan.suite.notes,
+        results=results,
+        pictures=tuple(
+            compared_pictures(
+                output / run_name(comparison, "scratch", 0), output / run_name(comparison, "pretrained", 0)
+            )
+            for comparison in plan.suite.comparisons
+        ),
+        seeds=plan.seeds,
+        share=plan.share,
+        estimated=plan.seconds,
+        measured=seconds,
+        machine=machine,
+        command=command,
+        versions=installed_versions(),
+    )
+    write_bench_page(end.page, page)
+    return end

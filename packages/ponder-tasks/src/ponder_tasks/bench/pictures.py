@@ -1,0 +1,97 @@
+"""Pictures of one comparison: one scene that no training has seen, its truth, and what both models say of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ponder_tasks.checkpoint import load_weights
+from ponder_tasks.detect.evaluation import detect_in_scene
+from ponder_tasks.detect.pictures import detected_pictures
+from ponder_tasks.instances.pictures import instance_pictures
+from ponder_tasks.instances.prediction import find_instances
+from ponder_tasks.prediction.box_predictor import BoxPredictor
+from ponder_tasks.prediction.instance_predictor import InstancePredictor
+from ponder_tasks.prediction.predictors import ClassPredictor, load_predictor
+from ponder_tasks.recipe import DetectRecipe, InstanceRecipe, ReconstructRecipe, SegmentRecipe
+from ponder_tasks.reconstruct.evaluation import reconstruct_shape
+from ponder_tasks.reconstruct.model import ReconstructionModel
+from ponder_tasks.reconstruct.pictures import shape_pictures
+from ponder_tasks.report.pictures import CloudLayer, CloudPictures
+from ponder_tasks.run_folder import RunFolder
+from ponder_tasks.scene_sources import open_scenes, open_shapes
+from ponder_tasks.segment.evaluation import segment_scene
+from ponder_tasks.segment.pictures import segmented_pictures
+
+
+def compared_pictures(scratch: Path, pretrained: Path) -> CloudPictures:
+    """Return the first validation scene of two runs of one task, with what each predicts.
+
+    Raises:
+        ValueError: when a run cannot be read, or is none of a task that predicts something of scenes.
+    """
+    return side_by_side(first_scene_pictures(scratch), first_scene_pictures(pretrained))
+
+
+def first_scene_pictures(run: Path) -> CloudPictures:
+    """Return what the report of ``run`` shows of its first validation scene."""
+    recipe = RunFolder.open(run).recipe()
+    match recipe:
+        case ReconstructRecipe():
+            model = ReconstructionModel(recipe)
+            model.load_state_dict(dict(load_weights(run).tensors))
+            shape = open_shapes(recipe.val_data).shape(0)
+            return shape_pictures(reconstruct_shape(model.eval(), shape, recipe, seed=0))
+        case SegmentRecipe() | InstanceRecipe() | DetectRecipe():
+            return _scene_pictures(run, recipe)
+        case _:
+            raise ValueError(f"{run} is a run of {recipe.name} ({recipe.task}), which predicts nothing")
+
+
+def _scene_pictures(run: Path, recipe: SegmentRecipe | InstanceRecipe | DetectRecipe) -> CloudPictures:
+    scene, predictor = open_scenes(recipe.val_data)[0], load_predictor(run)
+    match predictor, recipe:
+        case ClassPredictor(), _:
+            return segmented_pictures(segment_scene(predictor.model, scene, predictor.grid_size))
+        case InstancePredictor(), InstanceRecipe():
+            found = find_instances(predictor.model, scene, predictor.grid_size, predictor.selection)
+            return instance_pictures(found, predictor.model.things, recipe.evaluation.minimum_points)
+        case BoxPredictor(), _:
+            return detected_pictures(detect_in_scene(predictor.model, scene), predictor.model.classes)
+        case _:
+            raise AssertionError(f"a {type(predictor).__name__} of a {type(recipe).__name__}")
+
+
+def side_by_side(scratch: CloudPictures, pretrained: CloudPictures) -> CloudPictures:
+    """Return one cloud with the layers that both share (input and truth), then those of each, by name."""
+    shared = [layer for layer in scratch.layers if any(_same(layer, other) for other in pretrained.layers)]
+    layers = list(shared)
+    for arm, pictures in (("From scratch", scratch), ("Pre-trained", pretrained)):
+        layers += [
+            replace(layer, caption=f"{arm}: {layer.caption[:1].lower()}{layer.caption[1:]}")
+            for layer in pictures.layers
+            if not any(_same(layer, other) for other in shared)
+        ]
+    note = scratch.note
+    if scratch.note != pretrained.note:
+        note = f"From scratch: {scratch.note} Pre-trained: {pretrained.note}"
+    legend = dict(scratch.legend) | dict(pretrained.legend)
+    return replace(scratch, layers=tuple(layers), legend=tuple(legend.items()), note=note)
+
+
+def _same(one: CloudLayer, other: CloudLayer) -> bool:
+    return (
+        one.caption == other.caption
+        and np.array_equal(one.color, other.color)
+        and _same_arrays(one.coord, other.coord)
+        and (one.boxes is None) == (other.boxes is None)
+        and (
+            one.boxes is None or other.boxes is None or np.array_equal(one.boxes.corners, other.boxes.corners)
+        )
+    )
+
+
+def _same_arrays(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None:
+        return one is None and other is None
+    return np.array_equal(one, other)

@@ -1,0 +1,124 @@
+"""The plan: which runs there are, in which order, with how many steps and seeds, so that they fit a budget."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from ponder_tasks.bench.suite import Comparison, Suite
+from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
+
+Arm = Literal["scratch", "pretrained"]
+ARMS: tuple[Arm, Arm] = ("scratch", "pretrained")
+
+SEEDS = 3
+LEAST_SHARE = 0.3
+"""Rather than take a smaller share than this of the recipes' steps, a plan has fewer seeds."""
+
+LEAST_STEPS = 2
+
+TrainedRecipe = TypeVar("TrainedRecipe", PretrainRecipe, FinetuneRecipe)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """One run: its folder's name, its recipe, and the run whose encoder it starts from, if any."""
+
+    name: str
+    recipe: PretrainRecipe | FinetuneRecipe
+    follows: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All runs in order: those that others follow come before them.
+
+    Attributes:
+        suite: what is compared.
+        seeds: how often each run is repeated.
+        share: of the recipes' own steps.
+        runs: seed by seed, so that a plan that is stopped has compared everything with the first.
+    """
+
+    suite: Suite
+    seeds: int
+    share: float
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The estimate on two quiet cores."""
+        return sum(run.seconds for run in self.runs)
+
+
+def make_plan(suite: Suite, *, budget: float, seeds: int | None = None) -> Plan:
+    """Return the plan of ``suite`` that takes at most ``budget`` seconds on two quiet cores, by its estimate.
+
+    All runs take the same share of their recipes' steps, at most all of them. Without ``seeds`` there are 3, or fewer
+    where otherwise that share would be less than 0.3.
+
+    Raises:
+        ValueError: when not even the least fits.
+    """
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"--seeds {seeds}: at least 1 is needed")
+    for count in range(SEEDS, 0, -1) if seeds is None else (seeds,):
+        share = _largest_share(suite, budget, count)
+        if share >= LEAST_SHARE or (share > 0 and (seeds is not None or count == 1)):
+            return plan_of_share(suite, share, count)
+    least = plan_of_share(suite, 0.0, seeds or 1).seconds
+    raise ValueError(
+        f"a budget of {budget / 60:.1f} min is too small: making the data and measuring alone take about "
+        f"{least / 60:.1f} min; give more, fewer --seeds, or some tasks with --only"
+    )
+
+
+def plan_of_share(suite: Suite, share: float, seeds: int) -> Plan:
+    """Return the plan in which every run takes ``share`` of the steps of its recipe, rounded, but at least two."""
+    runs = []
+    for seed in range(seeds):
+        for pretraining in suite.pretrainings:
+            recipe = prepared(pretraining.recipe, share, seed)
+            runs.append(
+                PlannedRun(
+                    name=f"{pretraining.name}-{seed}",
+                    recipe=recipe,
+                    follows=None,
+                    seconds=pretraining.cost.seconds(recipe.trainer.steps),
+                )
+            )
+        runs += [_task_run(comparison, arm, share, seed) for comparison in suite.comparisons for arm in ARMS]
+    return Plan(suite=suite, seeds=seeds, share=share, runs=tuple(runs))
+
+
+def run_name(comparison: Comparison, arm: Arm, seed: int) -> str:
+    """Return the name of a run's folder."""
+    return f"{comparison.name}-{arm}-{seed}"
+
+
+def prepared(recipe: TrainedRecipe, share: float, seed: int) -> TrainedRecipe:
+    """Return ``recipe`` with its share of steps and its seed, on the CPU, where all numbers are the same again."""
+    steps = max(LEAST_STEPS, round(share * recipe.trainer.steps))
+    trainer = recipe.trainer.model_copy(update={"steps": steps, "seed": seed, "accelerator": "cpu"})
+    return recipe.model_copy(update={"trainer": trainer})
+
+
+def _task_run(comparison: Comparison, arm: Arm, share: float, seed: int) -> PlannedRun:
+    recipe = prepared(comparison.recipe, share, seed)
+    return PlannedRun(
+        name=run_name(comparison, arm, seed),
+        recipe=recipe,
+        follows=f"{comparison.pretraining}-{seed}" if arm == "pretrained" else None,
+        seconds=comparison.cost.seconds(recipe.trainer.steps),
+    )
+
+
+def _largest_share(suite: Suite, budget: float, seeds: int) -> float:
+    """Return the largest share of steps, in hundredths and at most 1, that fits; 0 where none does."""
+    fits, most = 0, 100  # hundredths; more steps never take less time, so halving finds it
+    while fits < most:
+        middle = (fits + most + 1) // 2
+        if plan_of_share(suite, middle / 100, seeds).seconds <= budget:
+            fits = middle
+        else:
+            most = middle - 1
+    return fits / 100
