@@ -28,11 +28,18 @@ from ponder_data import (
     Structured3dConfig,
     SyntheticRooms,
     SyntheticRoomsConfig,
+    VirtuallyViewed,
     VirtualScans,
     VirtualScansConfig,
 )
 
-from ponder_tasks.scene_config import DatasetConfig, MixtureConfig, SceneConfig, ShapesConfig
+from ponder_tasks.scene_config import (
+    DatasetConfig,
+    MixtureConfig,
+    SceneConfig,
+    ShapesConfig,
+    VirtualViewsConfig,
+)
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -52,7 +59,12 @@ def open_scenes(config: SceneConfig) -> Scenes:
             for part in config.parts
         ]
         return Mixture(parts, config.class_names)
-    scenes = open_shapes(config) if isinstance(config, ShapesConfig) else _opened(config)
+    scenes: Scenes
+    if isinstance(config, VirtualViewsConfig):
+        held_out = config.split != "train"
+        scenes = VirtuallyViewed(_opened(config.data), config, held_out=held_out)
+    else:
+        scenes = open_shapes(config) if isinstance(config, ShapesConfig) else _opened(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 
