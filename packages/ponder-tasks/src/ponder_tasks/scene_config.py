@@ -141,6 +141,8 @@ def scene_config_at(config: SceneConfig, path: Path) -> SceneConfig:
             it lacks the folder of one of a mixture's datasets.
     """
     if isinstance(config, MixtureConfig):
+        if all(isinstance(part.data, SyntheticRoomsConfig) for part in config.parts):
+            raise ValueError(f"--data {path}: all datasets of the recipe are generated; leave --data out")
         return config.model_copy(update={"parts": tuple(_part_at(part, path) for part in config.parts)})
     if isinstance(config, VirtualViewsConfig):
         return config.model_copy(update={"data": scene_config_at(config.data, path)})

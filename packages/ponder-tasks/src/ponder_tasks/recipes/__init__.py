@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ponder_tasks.recipe import TrainingRecipe
+from ponder_tasks.recipes.indoor import indoor
+from ponder_tasks.recipes.indoor_cpu import indoor_cpu
+from ponder_tasks.recipes.indoor_small import indoor_small
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
@@ -14,6 +17,13 @@ from ponder_tasks.recipes.rooms_instances import rooms_instances
 from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
+from ponder_tasks.recipes.s3dis_semseg import s3dis_semseg
+from ponder_tasks.recipes.scannet import scannet
+from ponder_tasks.recipes.scannet200_semseg import scannet200_semseg
+from ponder_tasks.recipes.scannet_detect import scannet_detect
+from ponder_tasks.recipes.scannet_instances import scannet_instances
+from ponder_tasks.recipes.scannet_joint import scannet_joint
+from ponder_tasks.recipes.scannet_semseg import scannet_semseg
 from ponder_tasks.recipes.scans import scans
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
@@ -21,6 +31,10 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms_features,
     rgbd,
     scans,
+    indoor_cpu,
+    indoor_small,
+    indoor,
+    scannet,
     rooms_semseg,
     rooms_probe,
     rooms_instances,
@@ -28,6 +42,12 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms_detect_pointnet,
     rooms_reconstruct,
     meshes_reconstruct,
+    scannet_semseg,
+    scannet200_semseg,
+    scannet_joint,
+    s3dis_semseg,
+    scannet_instances,
+    scannet_detect,
 )
 
 
