@@ -128,6 +128,7 @@ def test_datasets_with_photographs_and_virtual_pictures_train_together(root: Pat
     room = scenes[1]
     assert room.dataset == "s3dis"
     assert [view.source for view in room.views] == ["virtual", "virtual"]
+    assert room.views[0].semantic is not None
     assert {CLASSES[label] for label in room.views[0].semantic.unique().tolist() if label >= 0} <= {
         "wall",
         "floor",
