@@ -130,7 +130,10 @@ def test_prepare_says_what_it_takes_and_what_came_of_it(ponder: Ponder, scans: P
         (("check", "nowhere"), "nowhere: no such folder"),
         (("prepare", "nowhere", "-o", "cache"), "nowhere: no such folder"),
         (("prepare", "scans", "-o", "scans/cache"), "choose a folder outside"),
-        (("prepare", "scans", "-o", "cache", "--frame-stride", "2"), "has no frames to take every n-th of"),
+        (
+            ("prepare", "scans", "-o", "cache", "--frame-stride", "2"),
+            "of which no stride of frames can be taken",
+        ),
         (("prepare", "scans"), "missing option '--output'"),
     ],
 )

@@ -227,7 +227,7 @@ def test_two_programs_do_not_prepare_one_cache(tmp_path: Path) -> None:
     write_scans(tmp_path / "scans", 1)
     (tmp_path / "cache" / "scenes").mkdir(parents=True)
     program = (
-        "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
+        "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); "
         "print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(

@@ -125,5 +125,5 @@ def test_a_mixture_opens_as_its_datasets():
     assert scenes.visits == (Visits(3, 6), Visits(2, 2))
     assert scenes.conditions == ("rooms", "late")
     assert scenes.class_names == ROOM_CLASSES
-    with pytest.raises(ValueError, match="a folder for each dataset"):
+    with pytest.raises(ValueError, match="generated; leave --data out"):
         scene_config_at(mixture, Path("somewhere"))

@@ -33,6 +33,7 @@ from ponder_data.datasets.synthetic_rooms import (
 )
 from ponder_data.datasets.synthetic_streets import SyntheticStreets, SyntheticStreetsConfig
 from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
+from ponder_data.datasets.virtually_viewed import VirtuallyViewed
 from ponder_data.depth import (
     DepthNormals,
     Projection,
@@ -98,6 +99,7 @@ from ponder_data.transforms import (
     mask_points,
 )
 from ponder_data.virtual import Surfels, place_cameras, scene_surfels, splat, virtual_view
+from ponder_data.virtual.cameras import VirtualCamerasConfig, with_virtual_views
 
 __all__ = [
     "IGNORE_LABEL",
@@ -193,8 +195,10 @@ __all__ = [
     "View",
     "ViewFiles",
     "ViewSource",
+    "VirtualCamerasConfig",
     "VirtualScans",
     "VirtualScansConfig",
+    "VirtuallyViewed",
     "Visits",
     "WrittenRooms",
     "WrittenTables",
@@ -244,6 +248,7 @@ __all__ = [
     "view_rays",
     "virtual_view",
     "with_scene_index",
+    "with_virtual_views",
     "write_nuscenes_tables",
     "write_points_ply",
     "write_scannet_rooms",

@@ -8,17 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ponder_data.datasets.arkitscenes import all_of_arkitscenes, is_arkitscenes
 from ponder_data.datasets.colmap import ColmapConfig, ColmapModels, is_colmap
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.lidarseg_folder import LidarsegFolder, LidarsegFolderConfig
+from ponder_data.datasets.matterport3d import all_of_matterport3d, is_matterport3d
 from ponder_data.datasets.multi_view import MultiViewConfig, MultiViewFolder, is_multi_view
 from ponder_data.datasets.nuscenes import NuScenes, NuScenesConfig
 from ponder_data.datasets.prepared_scenes import PreparedScenes, PreparedScenesConfig
 from ponder_data.datasets.rgbd_scannet import is_scannet_export
 from ponder_data.datasets.rgbd_sequence import RgbdSequence, RgbdSequenceConfig
 from ponder_data.datasets.rgbd_tum import is_tum
+from ponder_data.datasets.s3dis import S3dis, S3disConfig, is_s3dis
 from ponder_data.datasets.scan_file import SCAN_SUFFIXES
 from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
+from ponder_data.datasets.scannet import all_of_scannet, is_scannet
+from ponder_data.datasets.scannetpp import all_of_scannetpp, is_scannetpp
+from ponder_data.datasets.structured3d import Structured3d, Structured3dConfig, is_structured3d
 from ponder_data.prepared.index import is_cache
 from ponder_data.scenes import Scenes
 
@@ -92,6 +98,48 @@ LAYOUTS: tuple[Layout, ...] = (
         looked_for="v1.0-*/sample.json (the tables)",
         is_at=_holds("v1.0-*/sample.json"),
         open_at=_open_nuscenes,
+    ),
+    Layout(
+        name="scannet",
+        title="ScanNet v2 data set",
+        looked_for="scans/<scene>/<scene>_vh_clean_2.ply",
+        is_at=is_scannet,
+        open_at=all_of_scannet,
+    ),
+    Layout(
+        name="scannetpp",
+        title="ScanNet++ data set",
+        looked_for="data/<scene>/scans/mesh_aligned_0.05.ply",
+        is_at=is_scannetpp,
+        open_at=all_of_scannetpp,
+    ),
+    Layout(
+        name="s3dis",
+        title="S3DIS data set",
+        looked_for="Area_1/<room>/Annotations/ and so on",
+        is_at=is_s3dis,
+        open_at=lambda path: S3dis(S3disConfig(path=path, split="all")),
+    ),
+    Layout(
+        name="structured3d",
+        title="Structured3D data set",
+        looked_for="scene_00000/2D_rendering/ and so on",
+        is_at=is_structured3d,
+        open_at=lambda path: Structured3d(Structured3dConfig(path=path, split="all")),
+    ),
+    Layout(
+        name="arkitscenes",
+        title="ARKitScenes data set",
+        looked_for="Training/ or Validation/ with <video>/<video>_3dod_mesh.ply",
+        is_at=is_arkitscenes,
+        open_at=all_of_arkitscenes,
+    ),
+    Layout(
+        name="matterport3d",
+        title="Matterport3D data set",
+        looked_for="v1/scans/<house>/region_segmentations/",
+        is_at=is_matterport3d,
+        open_at=all_of_matterport3d,
     ),
     Layout(
         name="rgbd",

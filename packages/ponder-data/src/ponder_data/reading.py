@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from ponder_data.datasets.joined import JoinedScenes
 from ponder_data.datasets.scan_folder import ScanFolder
 from ponder_data.datasets.virtual_views import VirtualScans, VirtualScansConfig
+from ponder_data.indoor.frames import FrameOptions
 from ponder_data.layouts import detect_layout
 from ponder_data.scenes import Scenes
 
@@ -18,7 +19,8 @@ class ReadingOptions:
 
     Attributes:
         frame_stride: use every n-th frame or keyframe.
-        frames_per_scene: cut sequences of frames into scenes of at most so many.
+        frames_per_scene: cut sequences of frames into scenes of at most so many; of scenes that are whole rooms, read
+            so many frames, evenly spread.
         image_width: of the pictures, in pixels; heights follow.
         virtual_views: for scans without pictures: so many from virtual cameras, and an eighth of that held out.
         label_set: of scans whose labels are raw ids of a known set, e.g. ``nyu40``.
@@ -60,7 +62,7 @@ def open_folder(path: Path, options: ReadingOptions | None = None) -> Folder:
     layout = detect_layout(path)
     scenes = _changed(layout.open(path), options)
     if (options.frame_stride or 1) > 1 and '"frame_stride"' not in _settings(scenes):
-        raise ValueError(f"{path}: is a {layout.title}, which has no frames to take every n-th of")
+        raise ValueError(f"{path}: is a {layout.title}, of which no stride of frames can be taken")
     return Folder(
         path=path, layout=layout.name, title=layout.title, scenes=scenes, settings=_settings(scenes)
     )
@@ -78,6 +80,8 @@ def _changed(scenes: Scenes, options: ReadingOptions) -> Scenes:
     changes = {
         name: value for name, value in options.for_config().items() if name in type(config).model_fields
     }
+    if isinstance(config, FrameOptions) and config.views and options.frames_per_scene:
+        changes["views"] = options.frames_per_scene
     changed = type(config).model_validate({**config.model_dump(), **changes})
     return scenes if changed == config else type(scenes)(changed)  # pyright: ignore[reportCallIssue, reportArgumentType]
 

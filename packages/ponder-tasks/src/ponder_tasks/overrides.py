@@ -105,7 +105,7 @@ def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     branch: Any = tree
     for name in parents:
-        branch = branch.get(name) if isinstance(branch, dict) else None
+        branch = _child(branch, name)
     if not isinstance(branch, dict) or last not in branch:
         known = [name for name, _ in flatten(tree)]
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
@@ -117,6 +117,13 @@ def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
             _assign(tree, f"{key}.{name}", inner)
         return
     branch[last] = value
+
+
+def _child(branch: Any, name: str) -> Any:
+    """Return the part called ``name``: of a list, the one of that number, from 0; None where there is none."""
+    if isinstance(branch, list):
+        return branch[int(name)] if name.isdigit() and int(name) < len(branch) else None
+    return branch.get(name) if isinstance(branch, dict) else None
 
 
 def _validated(kind: type[RecipeType], tree: dict[str, Any]) -> RecipeType:

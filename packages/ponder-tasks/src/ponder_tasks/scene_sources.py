@@ -34,11 +34,19 @@ from ponder_data import (
     SyntheticRoomsConfig,
     SyntheticStreets,
     SyntheticStreetsConfig,
+    VirtuallyViewed,
     VirtualScans,
     VirtualScansConfig,
 )
 
-from ponder_tasks.scene_config import DatasetConfig, GeneratedConfig, MixtureConfig, SceneConfig, ShapesConfig
+from ponder_tasks.scene_config import (
+    DatasetConfig,
+    GeneratedConfig,
+    MixtureConfig,
+    SceneConfig,
+    ShapesConfig,
+    VirtualViewsConfig,
+)
 
 CACHED_SCENES = 128
 """A small room with six views takes about 10 MB."""
@@ -58,7 +66,11 @@ def open_scenes(config: SceneConfig) -> Scenes:
             for part in config.parts
         ]
         return Mixture(parts, config.class_names)
-    scenes = read_dataset(config)
+    if isinstance(config, VirtualViewsConfig):
+        held_out = config.split != "train"
+        scenes: Scenes = VirtuallyViewed(read_dataset(config.data), config, held_out=held_out)
+    else:
+        scenes = read_dataset(config)
     return CachedScenes(scenes, limit=min(len(scenes), CACHED_SCENES))
 
 

@@ -24,6 +24,7 @@ from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, 
 from ponder_data.indoor.ply import read_ply_mesh
 from ponder_data.labels import ARKITSCENES
 from ponder_data.scene import Boxes, Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 
 _PATH = "the folder that holds Training/ and Validation/ with a folder for each video"
 _INNER = ("3dod", "threedod", "raw")
@@ -39,6 +40,30 @@ class ArkitScenesConfig(FrameOptions):
     kind: Literal["arkitscenes"] = "arkitscenes"
     path: Path | None = Field(default=None, description=_PATH)
     split: Literal["train", "val", "all"] = Field(default="train", description="Training, Validation or both")
+
+
+def _inner_folder(path: Path) -> Path:
+    """Return the folder that holds Training/ and Validation/: this one, or one that the download makes in it."""
+    roots = (path, *(path / inner for inner in _INNER))
+    return next((root for root in roots if any((root / name).is_dir() for name in _FOLDERS["all"])), path)
+
+
+def _frames_folder(video: Path) -> Path:
+    frames = video / f"{video.name}_frames"
+    return frames if frames.is_dir() else video
+
+
+def is_arkitscenes(path: Path) -> bool:
+    """Return whether a folder is a download of ARKitScenes."""
+    root = _inner_folder(path)
+    return any(next(root.glob(f"{name}/*/*_3dod_mesh.ply"), None) is not None for name in _FOLDERS["all"])
+
+
+def all_of_arkitscenes(path: Path) -> "ArkitScenes":
+    """Return all videos of a download: with pictures where any video has them."""
+    videos = (mesh.parent for mesh in _inner_folder(path).glob("*/*/*_3dod_mesh.ply"))
+    recorded = any((_frames_folder(video) / "lowres_wide.traj").is_file() for video in videos)
+    return ArkitScenes(ArkitScenesConfig(path=path, split="all", views=8 if recorded else 0))
 
 
 class ArkitScenes:
@@ -58,9 +83,7 @@ class ArkitScenes:
 
     def __init__(self, config: ArkitScenesConfig) -> None:
         self.config = config
-        path = existing_folder(config.path, "ArkitScenesConfig", _PATH)
-        roots = (path, *(path / inner for inner in _INNER))
-        self.path = next((root for root in roots if any((root / f).is_dir() for f in _FOLDERS["all"])), path)
+        self.path = _inner_folder(existing_folder(config.path, "ArkitScenesConfig", _PATH))
         self.videos = tuple(
             mesh.parent
             for folder in _FOLDERS[config.split]
@@ -74,6 +97,26 @@ class ArkitScenes:
     def __len__(self) -> int:
         return len(self.videos)
 
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of video ``index``; pictures only where they are read."""
+        folder = self.videos[index]
+        frames = _frames_folder(folder)
+        pose = frames / "lowres_wide.traj"
+        depths = sorted((frames / "lowres_depth").glob("*.png")) if self.config.frames else []
+        return SceneFiles(
+            cloud=(folder / f"{folder.name}_3dod_mesh.ply",),
+            annotation=(folder / f"{folder.name}_3dod_annotation.json",),
+            views=tuple(
+                ViewFiles(name=depth.stem, color=frames / "lowres_wide" / depth.name, depth=depth, pose=pose)
+                for depth in depths
+            ),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the split of video ``index``, by the folder that it lies in."""
+        folder = self.videos[index].parent.name
+        return ("train" if folder in _FOLDERS["train"] else "val",)
+
     def __getitem__(self, index: int) -> Scene:
         """Read video ``index``.
 
@@ -83,6 +126,7 @@ class ArkitScenes:
         """
         folder = self.videos[checked_index(index, len(self), "video")]
         mesh = read_ply_mesh(folder / f"{folder.name}_3dod_mesh.ply")
+        views, held_out = self.config.divided(self._views(folder) if self.config.frames else ())
         return check_scene(
             Scene(
                 name=folder.name,
@@ -91,15 +135,14 @@ class ArkitScenes:
                 color=torch.from_numpy(mesh.color()).float() / 255.0,
                 normal=torch.from_numpy(mesh.normal()),
                 boxes=annotated_boxes(folder / f"{folder.name}_3dod_annotation.json"),
-                views=self._views(folder) if self.config.views else (),
+                views=views,
+                held_out_views=held_out,
                 class_names=self.class_names,
             )
         )
 
     def _views(self, folder: Path) -> tuple[View, ...]:
-        frames = folder / f"{folder.name}_frames"
-        if not frames.is_dir():
-            frames = folder
+        frames = _frames_folder(folder)
         times, poses = read_trajectory(
             needed_file(frames / "lowres_wide.traj", "set views=0 to read no pictures")
         )
@@ -112,7 +155,7 @@ class ArkitScenes:
                 f"{frames / 'lowres_wide.traj'}: has no pose at the time of any picture of depth"
             )
         views = []
-        for i in spread_indices(posed, self.config.views):
+        for i in spread_indices(posed, self.config.frames):
             time, depth = depths.times[i], depths.paths[i]
             pose = _nearest(times, time)
             assert pose is not None  # one of those found above

@@ -13,9 +13,10 @@ from ponder_data.indoor.files import checked_index, existing_folder, needed_file
 from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, valid_poses
 from ponder_data.indoor.house import House, HousePicture, panorama_regions, read_house, read_pictures
 from ponder_data.indoor.ply import PlyMesh, face_to_vertex, read_ply_mesh
-from ponder_data.indoor.splits import present_scenes, split_names
+from ponder_data.indoor.splits import listed_splits, present_scenes, split_names, splits_of_scene
 from ponder_data.labels import MATTERPORT3D
 from ponder_data.scene import Boxes, Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles
 
 _PATH = "the folder that holds v1/scans/ (or scans/, or the folders of the houses)"
 _NO_VIEWS = "set views=0 to read no pictures"
@@ -37,6 +38,29 @@ class Matterport3dConfig(FrameOptions):
     split_file: Path | None = Field(default=None, description="a list of houses, in the place of a split")
 
 
+def _scans_folder(path: Path) -> Path:
+    """Return the folder of the houses: this one, or one that the download makes in it."""
+    return next(root for root in (path / "v1" / "scans", path / "scans", path) if root.is_dir())
+
+
+def _present_houses(scans: Path) -> tuple[str, ...]:
+    return tuple(
+        house.name for house in sorted(scans.iterdir()) if bundle(house, "region_segmentations").is_dir()
+    )
+
+
+def is_matterport3d(path: Path) -> bool:
+    """Return whether a folder is a download of Matterport3D, unpacked."""
+    return bool(_present_houses(_scans_folder(path)))
+
+
+def all_of_matterport3d(path: Path) -> "Matterport3d":
+    """Return all regions of a download: with pictures where any house has them."""
+    houses = (_scans_folder(path) / house for house in _present_houses(_scans_folder(path)))
+    pictured = any(bundle(house, "undistorted_camera_parameters").is_dir() for house in houses)
+    return Matterport3d(Matterport3dConfig(path=path, split="all", views=8 if pictured else 0))
+
+
 class Matterport3d:
     """A sequence of regions (rooms) of houses, read when asked for.
 
@@ -55,25 +79,41 @@ class Matterport3d:
     def __init__(self, config: Matterport3dConfig) -> None:
         self.config = config
         self.path = existing_folder(config.path, "Matterport3dConfig", _PATH)
-        roots = (self.path / "v1" / "scans", self.path / "scans", self.path)
-        self._scans = next(root for root in roots if root.is_dir())
-        present = tuple(
-            house.name
-            for house in sorted(self._scans.iterdir())
-            if bundle(house, "region_segmentations").is_dir()
-        )
+        self._scans = _scans_folder(self.path)
+        present = _present_houses(self._scans)
         if not present:
             raise ValueError(f"{self._scans}: holds no <house>/region_segmentations/; give {_PATH}, unpacked")
         self.regions = tuple(
             region for house in self._houses(present) for region in _regions(self._scans / house)
         )
+        self._listed = listed_splits({split: [self._list(split)] for split in ("train", "val", "test")})
 
     def _houses(self, present: tuple[str, ...]) -> tuple[str, ...]:
         split, file = self.config.split, self.config.split_file
         if split == "all" and file is None:
             return present
-        candidates = [self.path / f"scenes_{split}.txt"] if file is None else [file]
+        candidates = [self._list(split) if file is None else file]
         return present_scenes(split_names(candidates, _LIST_HINT), present, self._scans, split)
+
+    def _list(self, split: str) -> Path:
+        return self.path / f"scenes_{split}.txt"
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of region ``index``; the pictures' own are told by their cameras' file."""
+        region = self.regions[index]
+        name = _house_folder(region).name
+        house = self._scans / name
+        of_house = bundle(house, "house_segmentations")
+        cameras = bundle(house, "undistorted_camera_parameters") / f"{name}.conf"
+        return SceneFiles(
+            cloud=(region,),
+            annotation=(of_house / f"{name}.house",),
+            recording=(cameras, of_house / "panorama_to_region.txt") if self.config.frames else (),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the splits of the house of region ``index``, by ``scenes_<split>.txt``."""
+        return splits_of_scene(_house_folder(self.regions[index]).name, self._listed, self.config.split)
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -92,6 +132,7 @@ class Matterport3d:
         mesh = read_ply_mesh(path)
         house = read_house(bundle(folder, "house_segmentations") / f"{name}.house")
         semantic, instance = vertex_labels(mesh, house)
+        views, held_out = self.config.divided(self._views(folder, number) if self.config.frames else ())
         return check_scene(
             Scene(
                 name=f"{name}/{path.stem}",
@@ -102,7 +143,8 @@ class Matterport3d:
                 semantic=torch.from_numpy(semantic),
                 instance=torch.from_numpy(instance),
                 boxes=region_boxes(house, number),
-                views=self._views(folder, number) if self.config.views else (),
+                views=views,
+                held_out_views=held_out,
                 class_names=self.class_names,
             )
         )
@@ -120,7 +162,7 @@ class Matterport3d:
             for i, picture in enumerate(pictures)
             if place.get(picture.panorama) == region and valid_poses(picture.camera_to_world[None])[0]
         ]
-        return tuple(self._view(house, pictures[i]) for i in spread_indices(here, self.config.views))
+        return tuple(self._view(house, pictures[i]) for i in spread_indices(here, self.config.frames))
 
     def _view(self, house: Path, picture: HousePicture) -> View:
         path = bundle(house, "undistorted_depth_images") / picture.depth

@@ -16,6 +16,7 @@ from ponder_data.indoor.files import checked_index, existing_folder, read_lines,
 from ponder_data.labels import S3DIS as S3DIS_LABELS
 from ponder_data.normals import estimate_normals
 from ponder_data.scene import Scene, check_scene
+from ponder_data.scene_files import SceneFiles
 
 AREAS = (1, 2, 3, 4, 5, 6)
 """Each is the test set of one of the six folds."""
@@ -35,7 +36,8 @@ class S3disConfig(BaseModel):
     path: Path | None = Field(default=None, description=_PATH)
     fold: int = Field(default=5, ge=1, le=6, description="the area that is tested on; 5 is the usual one")
     split: Literal["train", "val", "all"] = Field(
-        default="train", description="val: the fold's area; train: the other five"
+        default="train",
+        description="val: the fold's area; train: the other five; all: the areas that are there",
     )
     axis_aligned: bool = Field(
         default=False,
@@ -44,6 +46,11 @@ class S3disConfig(BaseModel):
     normal_neighbours: int = Field(
         default=16, ge=0, description="nearest points that normals are estimated from; 0: normals are zero"
     )
+
+
+def is_s3dis(path: Path) -> bool:
+    """Return whether a folder holds areas of S3DIS."""
+    return next(path.glob("Area_[1-6]/*/Annotations"), None) is not None
 
 
 class S3dis:
@@ -64,15 +71,22 @@ class S3dis:
     def __init__(self, config: S3disConfig) -> None:
         self.config = config
         self.path = existing_folder(config.path, "S3disConfig", _PATH)
-        chosen = {
-            "train": [area for area in AREAS if area != config.fold],
-            "val": [config.fold],
-            "all": list(AREAS),
-        }[config.split]
+        chosen = [area for area in AREAS if (area == config.fold) == (config.split == "val")]
+        if config.split == "all":
+            chosen = [area for area in AREAS if (self.path / f"Area_{area}").is_dir()]
         self.rooms = tuple(room for area in chosen for room in _rooms(self.path / f"Area_{area}"))
 
     def __len__(self) -> int:
         return len(self.rooms)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of room ``index``: one for each object, which also says its class."""
+        return SceneFiles(cloud=tuple(sorted((self.rooms[index] / "Annotations").glob("*.txt"))))
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the split of room ``index`` in the fold, and its area, as ``Area_5``."""
+        area = self.rooms[index].parent.name
+        return ("val" if area == f"Area_{self.config.fold}" else "train", area)
 
     def __getitem__(self, index: int) -> Scene:
         """Read room ``index``.

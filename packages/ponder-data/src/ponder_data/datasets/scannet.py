@@ -26,12 +26,14 @@ from ponder_data.indoor.scannet_labels import (
     read_label_pictures,
 )
 from ponder_data.indoor.segments import group_masks, read_groups, read_segments
-from ponder_data.indoor.sens import SensFile, open_sens
-from ponder_data.indoor.splits import present_scenes, split_names
+from ponder_data.indoor.sens import SYNTHETIC_SENSOR, SensFile, open_sens
+from ponder_data.indoor.splits import listed_splits, present_scenes, split_names, splits_of_scene
 from ponder_data.labels import SCANNET20, SCANNET200
 from ponder_data.scene import Boxes, Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles
 
 _FOLDERS = ("scans", "scans_test")
+_SPLITS = ("train", "val", "test")
 _PATH = "the folder that holds scans/, as the official download script makes it"
 _NO_VIEWS = "set views=0 to read no pictures"
 _NO_LABELS = "set labels=None to read no classes"
@@ -65,6 +67,29 @@ class ScanNetConfig(FrameOptions):
     )
 
 
+def is_scannet(path: Path) -> bool:
+    """Return whether a folder is a download of ScanNet v2."""
+    return any(
+        next(path.glob(f"{folder}/scene*/scene*_vh_clean_2.ply"), None) is not None for folder in _FOLDERS
+    )
+
+
+def all_of_scannet(path: Path) -> "ScanNet":
+    """Return all scans of a download: with pictures and labels where any scan has them."""
+
+    def some(ending: str) -> bool:
+        return next(path.glob(f"scans*/scene*/scene*{ending}"), None) is not None
+
+    return ScanNet(
+        ScanNetConfig(
+            path=path,
+            split="all",
+            views=8 if some(".sens") else 0,
+            labels="scannet20" if some("_vh_clean_2.labels.ply") else None,
+        )
+    )
+
+
 class ScanNet:
     """A sequence of scans, read when asked for.
 
@@ -93,6 +118,7 @@ class ScanNet:
         if not self._folders:
             raise ValueError(f"{self.path}: holds no scans/scene*; give {_PATH}")
         self.scenes = self._names()
+        self._listed = listed_splits({split: self._lists(split) for split in _SPLITS})
         self._labels = {"scannet20": SCANNET20, "scannet200": SCANNET200, None: None}[config.labels]
         self.class_names: tuple[str, ...] = () if self._labels is None else self._labels.names
         self._categories: dict[str, int] | None = None
@@ -101,16 +127,40 @@ class ScanNet:
             return
         if config.labels == "scannet200":
             self._categories = category_classes(self._labels_file(), SCANNET200, "id")
-        elif config.labels == "scannet20" and config.picture_labels and config.views:
+        elif config.labels == "scannet20" and config.picture_labels and config.frames:
             self._numbers = number_classes(self._labels_file(), SCANNET20)
 
     def _names(self) -> tuple[str, ...]:
         split, file = self.config.split, self.config.split_file
         if split == "all" and file is None:
             return tuple(self._folders)
-        own = f"scannetv2_{split}.txt"
-        candidates = [self.path / own, self.path / "Tasks" / "Benchmark" / own] if file is None else [file]
+        candidates = self._lists(split) if file is None else [file]
         return present_scenes(split_names(candidates, _LIST_HINT), tuple(self._folders), self.path, split)
+
+    def _lists(self, split: str) -> list[Path]:
+        own = f"scannetv2_{split}.txt"
+        return [self.path / own, self.path / "Tasks" / "Benchmark" / own]
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of scan ``index``; labels and pictures only where they are read."""
+        name = self.scenes[index]
+        folder = self._folders[name]
+        clean = f"{name}_vh_clean_2"
+        labelled = not self._unlabelled(folder)
+        annotation = [folder / f"{clean}.0.010000.segs.json", folder / f"{name}.aggregation.json"]
+        recording = [folder / f"{name}.sens"]
+        if self.config.picture_labels and labelled:
+            recording += [folder / f"{name}_2d-{kind}-filt.zip" for kind in ("label", "instance")]
+        return SceneFiles(
+            cloud=(folder / f"{clean}.ply", *([folder / f"{name}.txt"] if self.config.axis_aligned else [])),
+            labels=folder / f"{clean}.labels.ply" if labelled and self._categories is None else None,
+            annotation=tuple(annotation) if labelled else (),
+            recording=tuple(recording) if self.config.frames else (),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the splits of scan ``index``, by ``scannetv2_<split>.txt``."""
+        return splits_of_scene(self.scenes[index], self._listed, self.config.split)
 
     def _labels_file(self) -> Path:
         if self.config.labels_file is not None:
@@ -138,6 +188,7 @@ class ScanNet:
         )
         coord = (mesh.coord @ alignment[:3, :3].T + alignment[:3, 3]).astype(np.float32)
         semantic, instance, boxes = self._annotation(folder, name, mesh, coord)
+        views, held_out = self._views(folder, alignment)
         return check_scene(
             Scene(
                 name=name,
@@ -148,9 +199,8 @@ class ScanNet:
                 semantic=None if semantic is None else torch.from_numpy(semantic),
                 instance=None if instance is None else torch.from_numpy(instance),
                 boxes=boxes,
-                views=self._views(needed_file(folder / f"{name}.sens", _NO_VIEWS), alignment)
-                if self.config.views
-                else (),
+                views=views,
+                held_out_views=held_out,
                 class_names=self.class_names,
             )
         )
@@ -179,14 +229,20 @@ class ScanNet:
                 semantic[mask] = self._categories.get(group.label, -1)
         return semantic, instance, instance_boxes(coord, instance, semantic)
 
-    def _views(self, path: Path, alignment: Float[np.ndarray, "4 4"]) -> tuple[View, ...]:
+    def _views(
+        self, folder: Path, alignment: Float[np.ndarray, "4 4"]
+    ) -> tuple[tuple[View, ...], tuple[View, ...]]:
+        """Return views and held-out views."""
+        if not self.config.frames:
+            return (), ()
+        path = needed_file(folder / f"{folder.name}.sens", _NO_VIEWS)
         sens = open_sens(path)
         tracked = np.flatnonzero(valid_poses(sens.camera_to_world)).tolist()
         if not tracked:
             raise ValueError(f"{path}: none of its {len(sens)} frames has a pose; set views=0 for this scan")
-        chosen = spread_indices(tracked, self.config.views)
+        chosen = spread_indices(tracked, self.config.frames)
         labels = self._picture_labels(sens, chosen)
-        return tuple(
+        views = tuple(
             frame_view(
                 f"frame {frame}",
                 sens.color(frame),
@@ -197,9 +253,11 @@ class ScanNet:
                 self.config,
                 semantic=semantic,
                 instance=instance,
+                source="synthetic" if sens.sensor == SYNTHETIC_SENSOR else "camera",
             )
             for frame, (semantic, instance) in zip(chosen, labels, strict=True)
         )
+        return self.config.divided(views)
 
     def _picture_labels(
         self, sens: SensFile, frames: list[int]

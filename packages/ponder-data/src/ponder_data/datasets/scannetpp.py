@@ -25,14 +25,17 @@ from ponder_data.indoor.frames import FrameOptions, frame_view, spread_indices, 
 from ponder_data.indoor.phone import DEPTH_SIZE, read_depth_frames, read_video_frames
 from ponder_data.indoor.ply import PlyMesh, read_ply_mesh
 from ponder_data.indoor.segments import group_masks, read_groups, read_segments
-from ponder_data.indoor.splits import present_scenes, split_names
+from ponder_data.indoor.splits import listed_splits, present_scenes, split_names, splits_of_scene
 from ponder_data.scene import Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles
 
 _PATH = "the folder that holds data/, splits/ and metadata/"
 _MESH = "mesh_aligned_0.05.ply"
 _MILLIMETRES = 1000.0
 _NO_VIEWS = "set views=0 to read no pictures"
 _NO_LABELS = "set labels=False to read no classes"
+_SPLITS = {"nvs_sem_train": "train", "nvs_sem_val": "val", "sem_test": "test"}
+"""What others call its lists."""
 _LIST_HINT = "it comes with the download; or name a list with split_file"
 
 
@@ -56,6 +59,23 @@ class PhoneCamera:
     frames: Int[np.ndarray, " frames"]
     intrinsics: Float[np.ndarray, "frames 3 3"]
     camera_to_world: Float[np.ndarray, "frames 4 4"]
+
+
+def is_scannetpp(path: Path) -> bool:
+    """Return whether a folder is a download of ScanNet++."""
+    return next(path.glob(f"data/*/scans/{_MESH}"), None) is not None
+
+
+def all_of_scannetpp(path: Path) -> "ScanNetpp":
+    """Return all scenes of a download: with pictures and labels where any scene has them."""
+    return ScanNetpp(
+        ScanNetppConfig(
+            path=path,
+            split="all",
+            views=8 if next(path.glob("data/*/iphone/rgb*"), None) else 0,
+            labels=next(path.glob("data/*/scans/segments_anno.json"), None) is not None,
+        )
+    )
 
 
 class ScanNetpp:
@@ -88,6 +108,9 @@ class ScanNetpp:
         else:
             candidates = [file or self.path / "splits" / f"{split}.txt"]
             self.scenes = present_scenes(split_names(candidates, _LIST_HINT), present, self.path, split)
+        self._listed = listed_splits(
+            {name: [self.path / "splits" / f"{own}.txt"] for own, name in _SPLITS.items()}
+        )
         self._labelled = config.labels and not split.endswith("test")
         self.class_names: tuple[str, ...] = ()
         self._classes: dict[str, int] = {}
@@ -96,6 +119,25 @@ class ScanNetpp:
 
     def __len__(self) -> int:
         return len(self.scenes)
+
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of scene ``index``; labels and pictures only where they are read."""
+        folder = self.path / "data" / self.scenes[index]
+        scans, phone = folder / "scans", folder / "iphone"
+        tables = self.path / "metadata" / "semantic_benchmark"
+        annotation = (scans / "segments.json", tables / "top100.txt", tables / "map_benchmark.csv")
+        recording = tuple(phone / name for name in ("rgb.mkv", "depth.bin", "pose_intrinsic_imu.json"))
+        return SceneFiles(
+            cloud=(scans / _MESH,),
+            labels=scans / "segments_anno.json" if self._labelled else None,
+            annotation=annotation if self._labelled else (),
+            recording=recording if self.config.frames else (),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the splits of scene ``index`` by the lists of the download: train, val or test."""
+        split = self.config.split
+        return splits_of_scene(self.scenes[index], self._listed, _SPLITS.get(split, split))
 
     def __getitem__(self, index: int) -> Scene:
         """Read scene ``index``.
@@ -112,6 +154,7 @@ class ScanNetpp:
         if self._labelled:
             semantic, instance = object_labels(folder / "scans", mesh, self._classes)
             boxes = instance_boxes(mesh.coord, instance, semantic)
+        views, held_out = self.config.divided(self._views(folder / "iphone") if self.config.frames else ())
         return check_scene(
             Scene(
                 name=name,
@@ -122,7 +165,8 @@ class ScanNetpp:
                 semantic=None if semantic is None else torch.from_numpy(semantic),
                 instance=None if instance is None else torch.from_numpy(instance),
                 boxes=boxes,
-                views=self._views(folder / "iphone") if self.config.views else (),
+                views=views,
+                held_out_views=held_out,
                 class_names=self.class_names,
             )
         )
@@ -134,11 +178,11 @@ class ScanNetpp:
             frames = [frame for frame in frames if _unpacked(phone, "rgb", frame).is_file()]
             if not frames:
                 raise ValueError(f"{phone / 'rgb'}: holds no frame_NNNNNN.jpg with a pose; unpack it again")
-            chosen = spread_indices(frames, self.config.views)
+            chosen = spread_indices(frames, self.config.frames)
             colors = [read_picture(_unpacked(phone, "rgb", frame), "RGB") for frame in chosen]
             depths = [_unpacked_depth(_unpacked(phone, "depth", frame)) for frame in chosen]
         else:
-            chosen = spread_indices(frames, self.config.views)
+            chosen = spread_indices(frames, self.config.frames)
             colors = read_video_frames(phone / "rgb.mkv", chosen)
             depths = read_depth_frames(phone / "depth.bin", chosen)
         place = {frame: i for i, frame in enumerate(camera.frames.tolist())}

@@ -21,10 +21,12 @@ from ponder_data.indoor.pixels import (
 )
 from ponder_data.labels import STRUCTURED3D
 from ponder_data.scene import Boxes, Scene, View, check_scene
+from ponder_data.scene_files import SceneFiles, ViewFiles
 
 _PATH = "the folder that holds scene_00000/ and so on (Structured3D/ of the unpacked archives)"
 _MILLIMETRES = 1000.0
 _BACKGROUND = 65535
+_PICTURES = ("rgb_rawlight.png", "depth.png", "semantic.png", "instance.png")
 _SCENES = {"train": range(3000), "val": range(3000, 3250), "test": range(3250, 3500), "all": range(3500)}
 
 
@@ -48,6 +50,11 @@ class _Picture:
     depth: Float[np.ndarray, "height width"]
     semantic: Int[np.ndarray, "height width"]
     instance: Int[np.ndarray, "height width"]
+
+
+def is_structured3d(path: Path) -> bool:
+    """Return whether a folder holds unpacked scenes of Structured3D."""
+    return any(next(path.glob(f"{inner}scene_*/2D_rendering"), None) for inner in ("", "Structured3D/"))
 
 
 class Structured3d:
@@ -85,6 +92,33 @@ class Structured3d:
     def __len__(self) -> int:
         return len(self.rooms)
 
+    def scene_files(self, index: int) -> SceneFiles:
+        """Return the files of room ``index``."""
+        room = self.rooms[index]
+        folders, panorama = _perspectives(room), room / "panorama" / "full"
+        used = [panorama] if self.config.panorama and panorama.is_dir() else []
+        return SceneFiles(
+            cloud=tuple(folder / name for folder in used for name in _PICTURES[:2]),
+            annotation=(
+                room.parents[1] / "bbox_3d.json",
+                *(folder / name for folder in (*used, *folders) for name in _PICTURES[2:]),
+            ),
+            views=tuple(
+                ViewFiles(
+                    name=_view_name(folder),
+                    color=folder / _PICTURES[0],
+                    depth=folder / _PICTURES[1],
+                    pose=folder / "camera_pose.txt",
+                )
+                for folder in folders
+            ),
+        )
+
+    def scene_splits(self, index: int) -> tuple[str, ...]:
+        """Return the official split of room ``index``, by the number of its scene."""
+        number = int(self.rooms[index].parents[1].name.removeprefix("scene_"))
+        return tuple(split for split, numbers in _SCENES.items() if split != "all" and number in numbers)
+
     def __getitem__(self, index: int) -> Scene:
         """Read room ``index``.
 
@@ -93,11 +127,8 @@ class Structured3d:
             ValueError: when one of its files is absent or broken.
         """
         room = self.rooms[checked_index(index, len(self), "room")]
-        folders = sorted(
-            (path for path in room.glob("perspective/full/*") if path.name.isdigit()),
-            key=lambda path: int(path.name),
-        )
-        chosen = set(spread_indices(range(len(folders)), self.config.views))
+        folders = _perspectives(room)
+        chosen = set(spread_indices(range(len(folders)), self.config.frames))
         clouds: list[LabelledPoints] = []
         views: list[View] = []
         for number, folder in enumerate(folders):
@@ -117,6 +148,7 @@ class Structured3d:
             )
         cloud = thinned(clouds, self.config.voxel)
         scene = room.parents[1]
+        kept, held_out = self.config.divided(tuple(views))
         return check_scene(
             Scene(
                 name=f"{scene.name}/{room.name}",
@@ -127,7 +159,8 @@ class Structured3d:
                 semantic=torch.from_numpy(cloud.semantic),
                 instance=torch.from_numpy(cloud.instance),
                 boxes=room_boxes(scene / "bbox_3d.json", cloud),
-                views=tuple(views),
+                views=kept,
+                held_out_views=held_out,
                 class_names=self.class_names,
             )
         )
@@ -140,7 +173,7 @@ class Structured3d:
         intrinsics: Float[np.ndarray, "3 3"],
     ) -> View:
         return frame_view(
-            f"perspective {folder.name}",
+            _view_name(folder),
             picture.color,
             picture.depth,
             intrinsics,
@@ -151,6 +184,15 @@ class Structured3d:
             instance=picture.instance,
             source="synthetic",
         )
+
+
+def _perspectives(room: Path) -> list[Path]:
+    folders = (path for path in room.glob("perspective/full/*") if path.name.isdigit())
+    return sorted(folders, key=lambda path: int(path.name))
+
+
+def _view_name(folder: Path) -> str:
+    return f"perspective {folder.name}"
 
 
 def _size(picture: _Picture) -> tuple[int, int]:

@@ -1,40 +1,27 @@
-"""Scenes from a folder of scans without pictures: virtual cameras take these.
-
-What such cameras see is made of the scan's own points. It stands in for photographs where there are none, and every
-view says so: its ``source`` is "virtual".
-"""
+"""Scenes from a folder of scans without pictures: virtual cameras take these."""
 
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ponder_data.datasets.scan_folder import ScanFolder, ScanFolderConfig
 from ponder_data.datasets.scan_labels import LabelSetName
-from ponder_data.draws import draw_distinct
-from ponder_data.grid import grid_sample
 from ponder_data.indoor.boxes import instance_boxes
-from ponder_data.scene import Scene, check_scene, take_points
+from ponder_data.scene import Scene
 from ponder_data.scene_files import SceneFiles
 from ponder_data.scene_splits import EVERY_SPLIT
-from ponder_data.virtual.placement import Stand, place_cameras
-from ponder_data.virtual.surfels import scene_surfels
-from ponder_data.virtual.views import virtual_view
+from ponder_data.virtual.cameras import VirtualCamerasConfig, with_virtual_views
 
 _RESCAN = re.compile(r"(scene\d{4})_\d{2}")
 """ScanNet's names: scans of one number show one room."""
 
 
-class VirtualScansConfig(BaseModel):
+class VirtualScansConfig(VirtualCamerasConfig):
     """A folder of coloured scans, and the virtual cameras that take pictures of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["scans"] = "scans"
     path: Path | None = Field(default=None, description="the folder; subfolders are searched too")
@@ -62,25 +49,6 @@ class VirtualScansConfig(BaseModel):
         default=False,
         description="scenes have boxes: the axis-aligned one around each instance of a known class",
     )
-    views: int = Field(default=12, ge=0, description="virtual pictures of each scan; 0: none are taken")
-    held_out_views: int = Field(default=2, ge=0, description="pictures from poses kept apart")
-    image_width: int = Field(default=160, ge=8)
-    image_height: int = Field(default=120, ge=8)
-    field_of_view: float = Field(default=70.0, gt=10, lt=150, description="horizontal, degrees")
-    stand: Stand = Field(
-        default="auto",
-        description="cameras among the points (inside), around them (objects), or by the scan's size",
-    )
-    largest_disc: float = Field(
-        default=0.1,
-        gt=0,
-        description="points are drawn with at most this radius; wider gaps stay open, metres",
-    )
-    voxel: float = Field(
-        default=0.01, gt=0, description="the cloud keeps one point per cube of this side, metres"
-    )
-    max_points: int = Field(default=200_000, ge=16, description="more points than this are thinned at random")
-    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class VirtualScans:
@@ -138,41 +106,10 @@ class VirtualScans:
         Raises:
             ValueError: when the file cannot be read, or no camera sees enough of the scan.
         """
-        name, config = self._scans.scene_name(self._files[index]), self.config
         scan = self._scans.read(self._files[index])
-        scan = self._thinned(_with_boxes(scan) if config.instance_boxes else scan)
-        if config.views + config.held_out_views == 0:
-            return check_scene(scan)
-        surfels = scene_surfels(scan, config.largest_disc)
-        # Every scan has a seed of its own, whatever stands beside it in the folder.
-        rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
-        cameras = place_cameras(
-            surfels,
-            rng,
-            config.views + config.held_out_views,
-            (config.image_width, config.image_height),
-            float(np.radians(config.field_of_view)),
-            config.stand,
-        )
-        views = [
-            virtual_view(surfels, camera, f"virtual-{number:02d}") for number, camera in enumerate(cameras)
-        ]
-        held_out = _spread(len(views), config.held_out_views)
-        return check_scene(
-            replace(
-                scan,
-                views=tuple(view for number, view in enumerate(views) if number not in held_out),
-                held_out_views=tuple(views[number] for number in held_out if config.split == "val"),
-            )
-        )
-
-    def _thinned(self, scan: Scene) -> Scene:
-        """Return at most one point of each cube, at most ``max_points`` in all, chosen the same way every time."""
-        scan = take_points(scan, grid_sample(scan.coord, self.config.voxel).index)
-        if len(scan) <= self.config.max_points:
-            return scan
-        generator = torch.Generator().manual_seed(self.config.seed)
-        return take_points(scan, draw_distinct(len(scan), self.config.max_points, generator).sort().values)
+        if self.config.instance_boxes:
+            scan = _with_boxes(scan)
+        return with_virtual_views(scan, self.config, held_out=self.config.split == "val")
 
 
 def _of_places(files: Sequence[Path], config: VirtualScansConfig) -> Sequence[Path]:
@@ -202,8 +139,3 @@ def place_of(name: str) -> str:
     """Return the place that a scan shows, by its name: ScanNet's without the number of the scan, others' whole."""
     rescan = _RESCAN.fullmatch(name)
     return rescan[1] if rescan else name
-
-
-def _spread(count: int, kept: int) -> Sequence[int]:
-    """Return ``kept`` numbers below ``count``, evenly spread, the first of them not the first."""
-    return [(2 * number + 1) * count // (2 * kept) for number in range(kept)]

@@ -25,6 +25,9 @@ class FrameOptions(BaseModel):
     views: int = Field(
         default=8, ge=0, description="frames per scene, evenly spread over those with a pose; 0: none"
     )
+    held_out_views: int = Field(
+        default=0, ge=0, description="frames beside these that training does not see; clouds are made of all"
+    )
     image_width: int | None = Field(
         default=None, ge=1, description="resize to this width; None: from the height, or depth's own size"
     )
@@ -34,6 +37,23 @@ class FrameOptions(BaseModel):
     depth_range: tuple[float, float] = Field(
         default=(0.1, 10.0), description="metres; other depths count as missing"
     )
+
+    @property
+    def frames(self) -> int:
+        """How many frames are read of a scene."""
+        return self.views + self.held_out_views
+
+    def divided(self, views: tuple[View, ...]) -> tuple[tuple[View, ...], tuple[View, ...]]:
+        """Return the views of a scene, and those held out: evenly spread, at most ``held_out_views``.
+
+        Where a scene has fewer frames than asked for, at least one of them stays for training.
+        """
+        kept = min(self.held_out_views, max(len(views) - 1, 0))
+        held_out = set(spread_indices(range(len(views)), kept))
+        return (
+            tuple(view for number, view in enumerate(views) if number not in held_out),
+            tuple(view for number, view in enumerate(views) if number in held_out),
+        )
 
 
 def spread_indices(available: Sequence[int], count: int) -> list[int]:

@@ -17,6 +17,9 @@ from PIL import Image
 
 from ponder_data.indoor.files import PICTURE_ERRORS
 
+SYNTHETIC_SENSOR = "Ponder synthetic rooms"
+"""The sensor of recordings that no camera took: rooms of `SyntheticRooms`, written in ScanNet's layout."""
+
 _VERSION = 4
 _JPEG = 2
 _ZLIB_USHORT = 1

@@ -1,10 +1,11 @@
 """Splits that users have as lists of scene names, one a line."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ponder_data.indoor.files import read_lines
+from ponder_data.scene_splits import EVERY_SPLIT
 
 
 def split_names(candidates: Sequence[Path], hint: str) -> tuple[str, ...]:
@@ -42,3 +43,26 @@ def present_scenes(names: Sequence[str], present: Sequence[str], path: Path, spl
             stacklevel=3,
         )
     return found
+
+
+def listed_splits(lists: Mapping[str, Sequence[Path]]) -> dict[str, tuple[str, ...]]:
+    """Return the splits of each scene that is named in a list.
+
+    Args:
+        lists: for each split, where its list may lie; a split without one has no scene.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for split, candidates in lists.items():
+        path = next((path for path in candidates if path.is_file()), None)
+        for name in () if path is None else read_lines(path):
+            found[name] = (*found.get(name, ()), split)
+    return found
+
+
+def splits_of_scene(name: str, listed: Mapping[str, tuple[str, ...]], split: str) -> tuple[str, ...]:
+    """Return the splits of a scene that was opened as part of ``split``.
+
+    That is the split itself, unless all scenes were opened: then those whose lists name it, or every split where
+    no list does.
+    """
+    return (split,) if split != EVERY_SPLIT else listed.get(name, (EVERY_SPLIT,))

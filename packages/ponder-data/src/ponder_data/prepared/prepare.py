@@ -5,7 +5,6 @@ only what is missing; what comes out is the same, byte for byte.
 """
 
 import errno
-import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from ponder_data.prepared.index import (
     INDEX,
@@ -147,12 +148,15 @@ def _check_place(cache: Path, root: Path) -> None:
 @contextmanager
 def _locked(cache: Path) -> Iterator[None]:
     """Keep other programs from preparing the same cache; a killed program's lock is gone with it."""
-    with (cache / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{cache}: another program is preparing it; wait until it is done") from error
+    lock = FileLock(cache / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"{cache}: another program is preparing it; wait until it is done") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _estimate(scenes: Scenes, left: Sequence[Job], cache: Path, kept: int) -> Estimate:

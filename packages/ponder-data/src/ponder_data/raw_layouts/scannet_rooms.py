@@ -9,6 +9,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
 from ponder_data.datasets.synthetic_rooms import SyntheticRoomsConfig, room_seed
+from ponder_data.indoor.sens import SYNTHETIC_SENSOR
 from ponder_data.nuscenes.poses import rigid, rigid_inverse
 from ponder_data.raw_layouts.mesh_ply import write_mesh_ply
 from ponder_data.raw_layouts.new_folder import new_folder
@@ -167,7 +168,7 @@ def _write_frames(
         folder / f"{folder.name}.sens",
         recorded,
         frames[0].camera.intrinsics,
-        sensor="Ponder synthetic rooms",
+        sensor=SYNTHETIC_SENSOR,
         frame_time=FRAME_TIME,
         jpeg_quality=config.jpeg_quality,
     )

@@ -63,7 +63,10 @@ def synthesize_rooms(
             f"{written.objects} objects"
         ),
         splits=f"train ({train}), val ({val})",
-        reading=("any reader of ScanNet v2's scans/ folder",),
+        reading=(
+            f"ponder finetune scannet-semseg --encoder scratch --data {path}",
+            "... and any other of the recipes for ScanNet: scannet, scannet-instances, scannet-detect",
+        ),
         bytes=_size(path),
     )
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ponder_tasks.recipe import TrainingRecipe
+from ponder_tasks.recipes.indoor import indoor
+from ponder_tasks.recipes.indoor_cpu import indoor_cpu
+from ponder_tasks.recipes.indoor_small import indoor_small
 from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.nuscenes_camera import nuscenes_camera, nuscenes_fusion
 from ponder_tasks.recipes.nuscenes_lidar import nuscenes_lidar
@@ -17,6 +20,13 @@ from ponder_tasks.recipes.rooms_instances import rooms_instances
 from ponder_tasks.recipes.rooms_probe import rooms_probe
 from ponder_tasks.recipes.rooms_reconstruct import rooms_reconstruct
 from ponder_tasks.recipes.rooms_semseg import rooms_semseg
+from ponder_tasks.recipes.s3dis_semseg import s3dis_semseg
+from ponder_tasks.recipes.scannet import scannet
+from ponder_tasks.recipes.scannet200_semseg import scannet200_semseg
+from ponder_tasks.recipes.scannet_detect import scannet_detect
+from ponder_tasks.recipes.scannet_instances import scannet_instances
+from ponder_tasks.recipes.scannet_joint import scannet_joint
+from ponder_tasks.recipes.scannet_semseg import scannet_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
 from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
@@ -34,6 +44,10 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     nuscenes_camera,
     nuscenes_fusion,
     nuscenes_lidar,
+    indoor_cpu,
+    indoor_small,
+    indoor,
+    scannet,
     rooms_semseg,
     rooms_probe,
     rooms_instances,
@@ -47,6 +61,12 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     streets_detect,
     streets_detect_uvtr,
     nuscenes_detect,
+    scannet_semseg,
+    scannet200_semseg,
+    scannet_joint,
+    s3dis_semseg,
+    scannet_instances,
+    scannet_detect,
 )
 
 

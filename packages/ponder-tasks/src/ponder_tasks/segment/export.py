@@ -26,6 +26,12 @@ class ScanNetExport:
     def write(self, segmented: Segmented) -> Path:
         """Write one scene's file and return its path; points are in the order of the scan's vertices."""
         ids = [self.labels.raw_ids[label][0] for label in range(len(self.labels))]
+        highest = int(segmented.prediction.max())
+        if highest >= len(ids):
+            raise ValueError(
+                f"{segmented.scene.name}: class {highest} is predicted, none of ScanNet's {len(ids)}; give the "
+                "model a language head (language), which keeps to the classes of a scene's dataset"
+            )
         path = self.folder / f"{segmented.scene.name}.txt"
         path.write_text(
             "".join(f"{ids[label]}\n" for label in segmented.prediction.tolist()), encoding="ascii"
@@ -35,7 +41,8 @@ class ScanNetExport:
 
 def _scannet_labels(class_names: tuple[str, ...]) -> LabelSet:
     for labels in (SCANNET20, SCANNET200):
-        if class_names == labels.names:
+        # A model of several datasets has their other classes after ScanNet's own, and knows which are ScanNet's.
+        if class_names[: len(labels)] == labels.names:
             return labels
     raise ValueError(
         f"this run tells {len(class_names)} classes apart ({', '.join(class_names[:4])}, ...), those of neither "
