@@ -54,7 +54,8 @@ def test_sample_rays_draws_distinct_pixels_of_each_view(
         assert len(set(pixels)) == per_view
         whole = view_rays(view, scene_index=2)
         for name in Rays.__slots__:
-            assert torch.equal(getattr(part, name), getattr(whole, name)[pixels])
+            # Few rays and many are multiplied by different kernels on some processors, which round differently.
+            torch.testing.assert_close(getattr(part, name), getattr(whole, name)[pixels])
 
 
 @pytest.mark.parametrize(
