@@ -71,7 +71,7 @@ def choose_window(view: View, config: ImageWindowConfig, generator: torch.Genera
             f"window has {config.height} rows: set its height to at most {height}"
         )
     spare = width - config.width
-    left = spare // 2 if generator is None else int(draw_uniform(0, spare + 1, generator))
+    left = spare // 2 if generator is None else int(draw_uniform(0.0, float(spare + 1), generator))
     return Window(
         scaled_height=height,
         scaled_width=width,
