@@ -54,7 +54,7 @@ def _packed_float(values: np.ndarray, packing: Packing, dtype: type) -> Packed |
     """Return ``values`` as whole multiples of the packing's unit, or None where that would change one bit."""
     low, high = float(values.min()), float(values.max())
     # NaN compares false, so that it is kept as it is.
-    if not (low >= 0.0 and high * _DIVISOR[packing] <= np.iinfo(dtype).max):
+    if not (low >= 0.0 and high <= np.iinfo(dtype).max / float(_DIVISOR[packing])):
         return None
     packed = Packed(
         values=np.round(values * _DIVISOR[packing]).astype(dtype), packing=packing, dtype=values.dtype.str
