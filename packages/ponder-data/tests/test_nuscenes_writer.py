@@ -61,7 +61,9 @@ def read_back(written: WrittenTables) -> Scene:
 
 @pytest.fixture(scope="module")
 def devkit(written: WrittenTables) -> Any:
-    pytest.importorskip("nuscenes", reason="nuscenes-devkit is not installed: it comes with the extra nuscenes")
+    pytest.importorskip(
+        "nuscenes", reason="nuscenes-devkit is not installed: it comes with the extra nuscenes"
+    )
     from nuscenes.nuscenes import NuScenes as Devkit
 
     return Devkit(written.version, str(written.path), verbose=False)

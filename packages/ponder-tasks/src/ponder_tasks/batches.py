@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -105,6 +106,12 @@ class StepSequence(Dataset[TrainingBatch], ABC, Generic[SampleType]):
     @abstractmethod
     def scene_name(self, index: int) -> str:
         """Return what a person would call scene ``index``."""
+
+    def lengthened(self, steps: int) -> "StepSequence[SampleType]":
+        """Return the same sequence, going on for ``steps`` more."""
+        longer = copy(self)
+        longer.steps = self.steps + steps
+        return longer
 
     @property
     def scene_count(self) -> int:

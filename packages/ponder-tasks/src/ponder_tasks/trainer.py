@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -38,6 +39,7 @@ from ponder_tasks.optimizer import build_optimizer, build_schedule
 from ponder_tasks.recipe import TrainerConfig, TrainingRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.scene_order import seeded_generator
+from ponder_tasks.settling import settle_norms
 
 
 @runtime_checkable
@@ -144,6 +146,8 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
                     _save(task, folder, learner, step)
             interrupted = step < config.steps
             measurements: tuple[Measurement, ...] = ()
+            if not interrupted:
+                settle_norms(learner.model, islice(batches, config.settling), fabric, config.seed)
             if folder and not interrupted:
                 _save(task, folder, learner, step)
                 measurements = _close(task, folder, learner, journal, step, time.monotonic() - started)
@@ -249,9 +253,9 @@ def _restore(task: Task, path: Path, learner: Learner) -> int:
 
 
 def _loader(task: Task, learner: Learner, first: int, listener: TrainingListener) -> BatchLoader:
-    """Return the batches from step ``first`` on."""
+    """Return the batches from step ``first`` on, and after the last those that norms are settled on."""
     config, fabric = learner.config, learner.fabric
-    sequence = task.batches(fabric.global_rank, fabric.world_size)
+    sequence = task.batches(fabric.global_rank, fabric.world_size).lengthened(config.settling)
     first *= config.accumulate
     scenes, left = sequence.scene_count, len(sequence) - first
     workers = worker_count(

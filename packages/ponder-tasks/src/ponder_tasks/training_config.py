@@ -17,6 +17,11 @@ class TrainerConfig(BaseModel):
         default="float32", description="of the encoder; the renderer always computes in float32"
     )
     clip_gradient_norm: PositiveFloat | None = 1.0
+    settle_batches: NonNegativeInt = Field(
+        default=12,
+        description="batches after the last step from which norms take their statistics anew, at most a quarter as "
+        "many as there are steps; 0: they keep those that lag behind",
+    )
     validate_every: NonNegativeInt = Field(default=0, description="steps; 0 validates only at the end")
     checkpoint_every: PositiveInt = 100
     keep_checkpoints: PositiveInt = 2
@@ -30,6 +35,11 @@ class TrainerConfig(BaseModel):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: PositiveInt | Literal["auto"] = 1
     seed: NonNegativeInt = 0
+
+    @property
+    def settling(self) -> int:
+        """How many batches the norms are settled on."""
+        return min(self.settle_batches, self.steps // 4)
 
 
 class RenderingEvaluationConfig(BaseModel):
