@@ -43,7 +43,7 @@ _SOURCES: tuple[Source, ...] = (
         holds="traffic: LiDAR, six cameras, labels, boxes with velocity",
         layout=GENERATED,
         licence="yours",
-        where="nothing to ask for: SyntheticStreets makes them",
+        where="nothing to ask for: the recipes streets, streets-camera, ... make them",
     ),
     Source(
         name="your RGB-D frames",

@@ -1,4 +1,4 @@
-"""``rooms``: pre-training on procedural rooms, small enough for two CPU cores and five minutes."""
+"""``rooms``: pre-training on procedural rooms, small enough for two CPU cores and some minutes."""
 
 from ponder_data import (
     AugmentationConfig,
@@ -58,7 +58,7 @@ def rooms() -> PretrainRecipe:
     """Return the recipe; its encoder never sees a label."""
     return PretrainRecipe(
         name="rooms",
-        description="pre-train on procedural rooms: about five minutes on two CPU cores",
+        description="pre-train on procedural rooms: five to ten minutes on two CPU cores",
         train_data=SyntheticRoomsConfig(split="train", scenes=48, views=6, held_out_views=0),
         val_data=SyntheticRoomsConfig(split="val", scenes=4, views=6, held_out_views=2),
         sample=small_sample(),
