@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ponder_tasks.broken_scenes import BrokenScene
 from ponder_tasks.scene_order import epoch_length, scene_order, seeded_generator, visiting_order
+from ponder_tasks.training_config import TrainerConfig
 
 __all__ = [
     "BatchSequence",
@@ -23,6 +24,7 @@ __all__ = [
     "TrainingBatch",
     "scene_order",
     "seeded_generator",
+    "training_batches",
 ]
 
 ATTEMPTS = 8
@@ -217,6 +219,22 @@ class BatchSequence(StepSequence[Sample]):
             part, index = self.scenes.place(index)
             return f"scene {index} of {self.scenes.parts[part].scenes.name}"
         return f"scene {index} of {self.scenes.name}"
+
+
+def training_batches(
+    scenes: Scenes, sample: SampleConfig, trainer: TrainerConfig, *, rays: bool, rank: int, world_size: int
+) -> BatchSequence:
+    """Return the batches of one process for all steps that ``trainer`` says."""
+    return BatchSequence(
+        scenes,
+        sample,
+        batch_size=trainer.batch_size,
+        steps=trainer.steps * trainer.accumulate,
+        seed=trainer.seed,
+        rays=rays,
+        rank=rank,
+        world_size=world_size,
+    )
 
 
 def each_once(scenes: int) -> Visits:

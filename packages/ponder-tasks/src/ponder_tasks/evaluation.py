@@ -140,6 +140,26 @@ def evaluate_run(
             return _evaluate_reconstruction(run, weights, weights.recipe, options.data, device)
 
 
+def _evaluation(
+    run: Path,
+    weights: Weights,
+    *,
+    scenes: int,
+    measurements: tuple[Measurement, ...],
+    per_class: ClassFigures | None = None,
+) -> Evaluation:
+    """Return what was measured, with where the weights come from."""
+    return Evaluation(
+        run=run,
+        task=weights.recipe.task,
+        recipe=weights.recipe.name,
+        checkpoint=weights.source.parent.name,
+        scenes=scenes,
+        measurements=measurements,
+        per_class=per_class,
+    )
+
+
 def _evaluate_segmentation(
     run: Path, weights: Weights, recipe: SegmentRecipe, options: EvaluationOptions, device: str
 ) -> Evaluation:
@@ -154,11 +174,9 @@ def _evaluate_segmentation(
         if export:
             export.write(segmented)
     measurable = export is None or figures.labelled
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
+    return _evaluation(
+        run,
+        weights,
         scenes=len(scenes),
         measurements=figures.measurements() if measurable else (),
         per_class=figures.metrics().per_class() if measurable else None,
@@ -185,14 +203,8 @@ def _evaluate_detection(
     model = DetectionModel(recipe, scenes.class_names)
     model.load_state_dict(dict(weights.tensors))
     metrics = measure_detection(model.eval().to(device), scenes)
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
-        scenes=len(scenes),
-        measurements=metrics.measurements(),
-        per_class=metrics.per_class(),
+    return _evaluation(
+        run, weights, scenes=len(scenes), measurements=metrics.measurements(), per_class=metrics.per_class()
     )
 
 
@@ -203,11 +215,9 @@ def _evaluate_outdoor_detection(
     measured = evaluate_outdoor_detection(
         recipe, weights.tensors, config, device=device, export=options.nuscenes_export
     )
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
+    return _evaluation(
+        run,
+        weights,
         scenes=measured.scenes,
         measurements=measured.figures.measurements(),
         per_class=measured.figures.per_class(),
@@ -221,11 +231,9 @@ def _evaluate_instances(
     model = InstanceModel(recipe, scenes.class_names)
     model.load_state_dict(dict(weights.tensors))
     metrics = measure_instances(model.eval().to(device), scenes, recipe)
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
+    return _evaluation(
+        run,
+        weights,
         scenes=len(scenes),
         measurements=metrics.measurements(),
         per_class=metrics.instances.per_class(),
@@ -239,15 +247,7 @@ def _evaluate_reconstruction(
     model = ReconstructionModel(recipe)
     model.load_state_dict(dict(weights.tensors))
     metrics = measure_reconstruction(model.eval().to(device), shapes, recipe)
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
-        scenes=metrics.shapes,
-        measurements=metrics.measurements(),
-        per_class=None,
-    )
+    return _evaluation(run, weights, scenes=metrics.shapes, measurements=metrics.measurements())
 
 
 def _evaluate_rendering(
@@ -260,14 +260,8 @@ def _evaluate_rendering(
     measurements = measure_rendering(
         model.eval().to(device), scenes, recipe.sample.grid_size, recipe.evaluation
     )
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
-        scenes=min(recipe.evaluation.scenes, len(scenes)),
-        measurements=measurements,
-        per_class=None,
+    return _evaluation(
+        run, weights, scenes=min(recipe.evaluation.scenes, len(scenes)), measurements=measurements
     )
 
 
@@ -277,12 +271,9 @@ def _evaluate_streets(
     scenes = open_scenes(scene_config_at(recipe.val_data, data) if data else recipe.val_data)
     model = StreetsPretrainModel(recipe)
     model.load_state_dict(dict(weights.tensors))
-    return Evaluation(
-        run=run,
-        task=recipe.task,
-        recipe=recipe.name,
-        checkpoint=weights.source.parent.name,
+    return _evaluation(
+        run,
+        weights,
         scenes=min(recipe.evaluation.scenes, len(scenes)),
         measurements=measure_streets(model.eval().to(device), scenes, recipe),
-        per_class=None,
     )

@@ -24,7 +24,7 @@ from ponder_data import (
 )
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
-DatasetConfig = Annotated[
+IndoorConfig = (
     SyntheticRoomsConfig
     | RgbdSequenceConfig
     | VirtualScansConfig
@@ -35,9 +35,14 @@ DatasetConfig = Annotated[
     | Structured3dConfig
     | ArkitScenesConfig
     | Matterport3dConfig
-    | SyntheticStreetsConfig
-    | NuScenesConfig
-    | LidarsegFolderConfig,
+)
+"""Rooms, scans and posed frames."""
+
+DrivingConfig = SyntheticStreetsConfig | NuScenesConfig | LidarsegFolderConfig
+"""What a vehicle's sensors saw."""
+
+DatasetConfig = Annotated[
+    IndoorConfig | DrivingConfig,
     Field(discriminator="kind"),
 ]
 """One dataset, as it is."""
@@ -62,17 +67,7 @@ class VirtualViewsConfig(VirtualCamerasConfig):
 
 
 ViewedConfig = Annotated[
-    SyntheticRoomsConfig
-    | RgbdSequenceConfig
-    | VirtualScansConfig
-    | PreparedScenesConfig
-    | ScanNetConfig
-    | ScanNetppConfig
-    | S3disConfig
-    | Structured3dConfig
-    | ArkitScenesConfig
-    | Matterport3dConfig
-    | VirtualViewsConfig,
+    IndoorConfig | VirtualViewsConfig,
     Field(discriminator="kind"),
 ]
 """One dataset, as it is or seen by virtual cameras."""
@@ -115,19 +110,8 @@ class MixtureConfig(BaseModel):
 
 
 SceneConfig = Annotated[
-    SyntheticRoomsConfig
-    | RgbdSequenceConfig
-    | VirtualScansConfig
-    | PreparedScenesConfig
-    | ScanNetConfig
-    | ScanNetppConfig
-    | S3disConfig
-    | Structured3dConfig
-    | ArkitScenesConfig
-    | Matterport3dConfig
-    | SyntheticStreetsConfig
-    | NuScenesConfig
-    | LidarsegFolderConfig
+    IndoorConfig
+    | DrivingConfig
     | VirtualViewsConfig
     | FurnitureShapesConfig
     | MeshFolderConfig

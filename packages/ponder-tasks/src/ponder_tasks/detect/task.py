@@ -4,7 +4,7 @@ from ponder_encoders import SparseUNet
 from ponder_encoders.sparse.backend import choose_backend
 from torch import manual_seed
 
-from ponder_tasks.batches import BatchSequence
+from ponder_tasks.batches import BatchSequence, training_batches
 from ponder_tasks.detect.evaluation import DetectionMeasure, detect_in_scenes, measure_detection
 from ponder_tasks.detect.model import DetectionModel
 from ponder_tasks.detect.pictures import detected_pictures
@@ -63,16 +63,9 @@ class DetectTask:
 
     def batches(self, rank: int, world_size: int) -> BatchSequence:
         """Return the training batches of one process, without rays."""
-        config = self.recipe.trainer
-        return BatchSequence(
-            self.scenes,
-            self.recipe.sample,
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rays=False,
-            rank=rank,
-            world_size=world_size,
+        recipe = self.recipe
+        return training_batches(
+            self.scenes, recipe.sample, recipe.trainer, rays=False, rank=rank, world_size=world_size
         )
 
     def validate(self) -> tuple[Measurement, ...]:

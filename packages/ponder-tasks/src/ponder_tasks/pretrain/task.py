@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from ponder_encoders.sparse.backend import choose_backend
 
-from ponder_tasks.batches import BatchSequence
+from ponder_tasks.batches import BatchSequence, training_batches
 from ponder_tasks.language import build_vocabulary
 from ponder_tasks.listener import Measurement, TrainingEnd, TrainingListener
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
@@ -51,16 +51,9 @@ class PretrainTask:
 
     def batches(self, rank: int, world_size: int) -> BatchSequence:
         """Return the training batches of one process, with rays."""
-        config = self.recipe.trainer
-        return BatchSequence(
-            self.scenes,
-            self.recipe.sample,
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rays=True,
-            rank=rank,
-            world_size=world_size,
+        recipe = self.recipe
+        return training_batches(
+            self.scenes, recipe.sample, recipe.trainer, rays=True, rank=rank, world_size=world_size
         )
 
     def validate(self) -> tuple[Measurement, ...]:

@@ -3,7 +3,7 @@
 import torch
 from ponder_encoders.sparse.backend import choose_backend
 
-from ponder_tasks.batches import BatchSequence
+from ponder_tasks.batches import BatchSequence, training_batches
 from ponder_tasks.encoder_source import start_encoder
 from ponder_tasks.listener import Measurement
 from ponder_tasks.recipe import SegmentRecipe
@@ -53,16 +53,9 @@ class SegmentTask:
 
     def batches(self, rank: int, world_size: int) -> BatchSequence:
         """Return the training batches of one process, without rays."""
-        config = self.recipe.trainer
-        return BatchSequence(
-            self.scenes,
-            self.recipe.sample,
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rays=False,
-            rank=rank,
-            world_size=world_size,
+        recipe = self.recipe
+        return training_batches(
+            self.scenes, recipe.sample, recipe.trainer, rays=False, rank=rank, world_size=world_size
         )
 
     def validate(self) -> tuple[Measurement, ...]:
