@@ -67,10 +67,17 @@ def run_bench(
         "machine": machine,
     }
     write_atomically(end.json, json_table(results, **tree))
-    page = BenchPage(
+    page = _page(plan, output, end, machine=machine, command=command)
+    write_bench_page(end.page, page)
+    return end
+
+
+def _page(plan: Plan, output: Path, end: BenchEnd, *, machine: str, command: str) -> BenchPage:
+    """Return what the page shows: the table, and the pictures of each comparison's first seed."""
+    return BenchPage(
         title=plan.suite.title,
         notes=plan.suite.notes,
-        results=results,
+        results=end.results,
         pictures=tuple(
             compared_pictures(
                 output / run_name(comparison, "scratch", 0), output / run_name(comparison, "pretrained", 0)
@@ -80,10 +87,8 @@ def run_bench(
         seeds=plan.seeds,
         share=plan.share,
         estimated=plan.seconds,
-        measured=seconds,
+        measured=end.seconds,
         machine=machine,
         command=command,
         versions=installed_versions(),
     )
-    write_bench_page(end.page, page)
-    return end
