@@ -70,15 +70,21 @@ class CellNumbers:
         return cells
 
 
-def _bounds(coord: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
-    """Return the lowest and highest coordinates.
+def _long_rows(coord: Float[Tensor, "points 3"]) -> Iterator[Float[Tensor, "rows coordinates"]]:
+    """Yield the coordinates in rows of 64 points, and those left over in one row.
 
-    Reducing rows of 64 points first is six times faster than reducing rows of three numbers.
+    What is done to rows of three numbers takes several times longer.
     """
-    rows = coord.shape[0] // 64
-    wide, rest = coord[: rows * 64].reshape(rows, 192), coord[rows * 64 :]
-    lowest = [part.amin(dim=0).reshape(-1, 3) for part in (wide, rest) if part.shape[0] > 0]
-    highest = [part.amax(dim=0).reshape(-1, 3) for part in (wide, rest) if part.shape[0] > 0]
+    whole = coord.shape[0] // 64 * 64
+    for part, length in ((coord[:whole], 64), (coord[whole:], coord.shape[0] - whole)):
+        if part.shape[0] > 0:
+            yield part.reshape(-1, 3 * length)
+
+
+def _bounds(coord: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
+    """Return the lowest and highest coordinates."""
+    lowest = [rows.amin(dim=0).reshape(-1, 3) for rows in _long_rows(coord)]
+    highest = [rows.amax(dim=0).reshape(-1, 3) for rows in _long_rows(coord)]
     return torch.cat(lowest).amin(dim=0), torch.cat(highest).amax(dim=0)
 
 
@@ -117,16 +123,19 @@ def cell_numbers(coord: Float[Tensor, "points 3"], cell: GridCell) -> CellNumber
             more cells than 64 bits can number.
     """
     lowest, extent = _check_points(coord, cell)
-    _, ny, nz = extent
-    side = torch.tensor(_check_cell(cell), dtype=torch.float64, device=coord.device)[:, None]
+    side = torch.tensor(_check_cell(cell), dtype=torch.float64, device=coord.device)
+    steps = torch.tensor((extent[1] * extent[2], extent[2], 1), dtype=torch.float64, device=coord.device)
+    # Whole numbers below 2^53 are exact in float64, whose products are faster.
+    exact = math.prod(extent) < 2**53
     number = torch.empty(coord.shape[0], dtype=torch.int64, device=coord.device)
-    # Chunks stay in the processor's cache.
-    for points, out in zip(coord.split(CHUNK), number.split(CHUNK), strict=True):
-        place = torch.floor(points.T.to(torch.float64, memory_format=torch.contiguous_format) / side)
-        place -= lowest[:, None]
-        # Whole numbers below 2^53 are exact in float64, which is faster.
-        x, y, z = place if math.prod(extent) < 2**53 else place.long()
-        out.copy_(x.mul_(ny).add_(y).mul_(nz).add_(z))
+    unwritten = number
+    for rows in _long_rows(coord):
+        length = rows.shape[1] // 3
+        # Chunks stay in the processor's cache.
+        for points in rows.split(max(1, CHUNK // length)):
+            place = points.double().div_(side.repeat(length)).floor_().sub_(lowest.repeat(length)).view(-1, 3)
+            out, unwritten = unwritten.tensor_split((place.shape[0],))
+            out.copy_(place @ steps if exact else (place.long() * steps.long()).sum(dim=1))
     return CellNumbers(number=number, extent=extent)
 
 
