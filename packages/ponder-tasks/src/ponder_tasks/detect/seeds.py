@@ -1,7 +1,7 @@
 """Seeds: which points vote. Spread evenly over a scene, or over what lies on objects, where points say so.
 
-Votes of walls and floors go where they like, for nothing holds them, and clusters are chosen by farthest votes: where few
-points lie on objects, nearly all clusters are of nothing, however well the others vote.
+Votes of walls and floors go where they like, for nothing holds them, and clusters are chosen by farthest votes: where
+few points lie on objects, nearly all clusters are of nothing, however well the others vote.
 """
 
 from itertools import accumulate
@@ -25,7 +25,9 @@ def even_seeds(points: PointLevel, count: int) -> Int[Tensor, " seeds"]:
 
 
 @torch.no_grad()
-def likely_seeds(points: PointLevel, score: Float[Tensor, "points kinds"], count: int) -> Int[Tensor, " seeds"]:
+def likely_seeds(
+    points: PointLevel, score: Float[Tensor, "points kinds"], count: int
+) -> Int[Tensor, " seeds"]:
     """Return the rows of ``count`` farthest points of each scene among those that are likely to lie on an object.
 
     These are the points of which an object is more likely than none, or, where they are fewer, the ``count`` likeliest.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ponder_tasks.boxes.oriented_boxes import OrientedBoxes
 from ponder_tasks.detect.headings import HeadingBins
 from ponder_tasks.detect.seeds import even_seeds, likely_seeds, take_points
+from ponder_tasks.output_layer import OutputLayer
 
 SMALLEST_SIZE = 0.01
 """Metres: no decoded box is thinner."""
@@ -110,11 +111,9 @@ class Voting(nn.Module):
     def __init__(self, channels: int, momentum: float) -> None:
         super().__init__()
         self.mlp = SharedMlp(channels, (channels, channels), activation=torch.relu, momentum=momentum)
-        self.step = nn.Linear(channels, 3)
-        self.correction = nn.Linear(channels, channels)
         # Votes start where their seeds are, not half a metre off at random.
-        nn.init.zeros_(self.step.weight)
-        nn.init.zeros_(self.step.bias)
+        self.step = OutputLayer(channels, 3, zero=True)
+        self.correction = OutputLayer(channels, channels)
 
     def forward(self, seeds: PointLevel) -> PointLevel:
         """Return the votes, in the order of the seeds; their features have length 1."""
@@ -151,7 +150,7 @@ class VoteNet(nn.Module):
         )
         self.mlp = SharedMlp(width, (width, width), activation=torch.relu, momentum=momentum)
         self._parts = (2, 3, config.heading_bins, config.heading_bins, classes, 3 * classes, classes)
-        self.out = nn.Linear(width, sum(self._parts))
+        self.out = OutputLayer(width, sum(self._parts))
         self.point_classes = nn.Linear(inputs, classes + 1) if config.seed_classes else None
 
     def forward(self, points: PointLevel) -> Proposals:
