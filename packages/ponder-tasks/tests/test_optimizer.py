@@ -63,17 +63,18 @@ def test_the_encoder_learns_at_its_own_rate(kind):
 def test_muon_leaves_output_layers_to_adamw():
     """What comes out in metres may not be moved at the pace of features: with three rows, that is 0.3 m at a time."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(48, 48, bias=False), OutputLayer(48, 3, zero=True))
+    inner, outer = nn.Linear(48, 48, bias=False), OutputLayer(48, 3, zero=True)
     config = OptimizerConfig(kind="muon", learning_rate=2e-2, vector_learning_rate=3e-3, weight_decay=0.3)
-    optimizer = build_optimizer(model, config)
-    hidden, output = model[0].weight, model[1].weight
+    optimizer = build_optimizer(nn.Sequential(inner, outer), config)
+    hidden, output = inner.weight, outer.weight
     groups = {group["matrices"]: group["params"] for group in optimizer.param_groups}
     assert [id(p) for p in groups[True]] == [id(hidden)]
-    assert [id(p) for p in groups[False]] == [id(output), id(model[1].bias)]
-    output.grad = torch.randn(3, 48)
+    assert [id(p) for p in groups[False]] == [id(output), id(outer.bias)]
+    gradient = torch.randn(3, 48)
+    output.grad = gradient
     optimizer.step()
-    torch.testing.assert_close(output.detach(), -3e-3 * output.grad.sign(), rtol=1e-4, atol=1e-7)
-    everywhere = Muon([output], learning_rate=2e-2, vector_learning_rate=3e-3)
+    torch.testing.assert_close(output.detach(), -3e-3 * gradient.sign(), rtol=1e-4, atol=1e-7)
+    everywhere = Muon(outer.parameters(), learning_rate=2e-2, vector_learning_rate=3e-3)
     before = output.detach().clone()
     everywhere.step()
     features = torch.randn(1000, 48)

@@ -11,7 +11,7 @@ from ponder_tasks.boxes.oriented_boxes import OrientedBoxes
 from ponder_tasks.detect.seeds import even_seeds, likely_seeds, take_points
 from ponder_tasks.detect.targets import vote_targets
 from ponder_tasks.detect.true_boxes import detector_classes, true_boxes
-from ponder_tasks.recipes import get_recipe
+from ponder_tasks.recipes.rooms_detect import rooms_detect
 
 
 def points_of(*lengths: int) -> PointLevel:
@@ -57,7 +57,7 @@ def test_with_classes_only_points_vote_that_are_likely_on_an_object() -> None:
 @pytest.fixture(scope="module")
 def room():
     """A room as rooms-detect reads it in training, and its true boxes."""
-    recipe = get_recipe("rooms-detect")
+    recipe = rooms_detect()
     scene = SyntheticRooms(SyntheticRoomsConfig(split="val", first=1000, views=6, held_out_views=0))[0]
     sample = prepare_sample(scene, recipe.sample, torch.Generator().manual_seed(0), rays=False)
     batch = collate([sample])
