@@ -6,8 +6,8 @@ from torch import nn
 class OutputLayer(nn.Linear):
     """A linear layer that Muon leaves to AdamW (decision 0022).
 
-    Muon moves every direction of a matrix at the same pace, whatever its gradient. Of a layer that makes three metres
-    of many features that is tens of centimetres with every step of training, for every point.
+    Muon moves every direction of a matrix at the same pace, whatever its gradient. In a layer that makes three metres
+    of many features, that moves every point by a decimetre or more with each step of training.
 
     Args:
         inputs: channels in.
