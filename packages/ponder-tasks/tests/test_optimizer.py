@@ -61,7 +61,7 @@ def test_the_encoder_learns_at_its_own_rate(kind):
 
 
 def test_muon_leaves_output_layers_to_adamw():
-    """What comes out in metres may not be moved at the pace of features: with three rows, that is a decimetre at a time."""
+    """What comes out in metres may not move at the pace of features: of three rows, by a decimetre at a time."""
     torch.manual_seed(0)
     inner, outer = nn.Linear(48, 48, bias=False), OutputLayer(48, 3, zero=True)
     config = OptimizerConfig(kind="muon", learning_rate=2e-2, vector_learning_rate=3e-3, weight_decay=0.3)
