@@ -17,6 +17,7 @@ from ponder_data import (
     prepare_sample,
 )
 from ponder_encoders import PointNet2Config, SparseUNetConfig
+from ponder_encoders.set_abstraction import PointLevel
 from ponder_tasks.boxes.rotated_iou import axis_aligned_iou_3d, iou_3d
 from ponder_tasks.detect.decoding import DecodingConfig, believed_boxes
 from ponder_tasks.detect.evaluation import DetectionMeasure, detect_in_scene
@@ -136,8 +137,8 @@ def test_every_parameter_learns_and_nothing_depends_on_the_other_scenes(points: 
     assert without == []
     model.eval()
     with torch.no_grad():
-        both = model.propose(model.seeds(batch_of(*scenes, points=points)))
-        alone = model.propose(model.seeds(batch_of(scenes[1], points=points)))
+        both = model.propose(model.points(batch_of(*scenes, points=points)))
+        alone = model.propose(model.points(batch_of(scenes[1], points=points)))
     torch.testing.assert_close(both.center[both.scene() == 1], alone.center, rtol=1e-4, atol=1e-5)
     assert both.lengths == (40, 40)
 
@@ -176,8 +177,10 @@ def perfect_proposals(scene: Scene, *, copies: int = 1) -> Proposals:
     index, rest = HEADINGS.encode(boxes.heading)
     objectness = torch.tensor([[-2.0, 2.0 - copy] for copy in range(copies) for _ in range(len(boxes))])
     one_hot = torch.nn.functional.one_hot
+    none = torch.empty(0, dtype=torch.int64)
     return Proposals(
-        votes=scene.coord[:1],
+        seeds=PointLevel(positions=torch.empty(0, 3), features=torch.empty(0, 4), lengths=(0,), index=none),
+        votes=torch.empty(0, 3),
         position=boxes.center.repeat(copies, 1),
         lengths=(copies * len(boxes),),
         objectness=objectness,

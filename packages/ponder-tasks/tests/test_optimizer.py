@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from ponder_tasks.muon import Muon
 from ponder_tasks.optimizer import OptimizerConfig, build_optimizer, build_schedule, one_cycle
+from ponder_tasks.output_layer import OutputLayer
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -56,3 +58,25 @@ def test_the_encoder_learns_at_its_own_rate(kind):
     optimizer.step()
     slow, fast = (parameter.detach() - weight for parameter in model.parameters())
     torch.testing.assert_close(slow, 0.25 * fast, atol=1e-7, rtol=1e-4)
+
+
+def test_muon_leaves_output_layers_to_adamw():
+    """What comes out in metres may not move at the pace of features: of three rows, by a decimetre at a time."""
+    torch.manual_seed(0)
+    inner, outer = nn.Linear(48, 48, bias=False), OutputLayer(48, 3, zero=True)
+    config = OptimizerConfig(kind="muon", learning_rate=2e-2, vector_learning_rate=3e-3, weight_decay=0.3)
+    optimizer = build_optimizer(nn.Sequential(inner, outer), config)
+    hidden, output = inner.weight, outer.weight
+    groups = {group["matrices"]: group["params"] for group in optimizer.param_groups}
+    assert [id(p) for p in groups[True]] == [id(hidden)]
+    assert [id(p) for p in groups[False]] == [id(output), id(outer.bias)]
+    gradient = torch.randn(3, 48)
+    output.grad = gradient
+    optimizer.step()
+    torch.testing.assert_close(output.detach(), -3e-3 * gradient.sign(), rtol=1e-4, atol=1e-7)
+    everywhere = Muon(outer.parameters(), learning_rate=2e-2, vector_learning_rate=3e-3)
+    before = output.detach().clone()
+    everywhere.step()
+    features = torch.randn(1000, 48)
+    moved = (features @ (output.detach() - before).T).norm(dim=1).mean()
+    assert moved > 0.1, "metres for features of unit size"

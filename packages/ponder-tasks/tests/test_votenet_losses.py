@@ -12,7 +12,7 @@ from ponder_encoders.set_abstraction import PointLevel
 from ponder_render import Losses
 from ponder_tasks.boxes.oriented_boxes import OrientedBoxes
 from ponder_tasks.detect.headings import HeadingBins
-from ponder_tasks.detect.losses import DetectionLossConfig, detection_losses, seed_class_loss
+from ponder_tasks.detect.losses import DetectionLossConfig, detection_losses, point_class_loss
 from ponder_tasks.detect.targets import proposal_targets, vote_targets
 from ponder_tasks.detect.true_boxes import (
     NO_SCENE,
@@ -58,6 +58,9 @@ def random_proposals(seed: int = 0) -> Proposals:
     ]
     second = [[0.1, 0.1, 0.4], [2.0, 0.0, 0.5], [0.0, 0.5, 0.4], [0.0, 0.0, 0.2]]
     return Proposals(
+        seeds=PointLevel(
+            positions=torch.zeros(12, 3), features=torch.zeros(12, 4), lengths=(6, 6), index=torch.arange(12)
+        ),
         votes=draw(12, 3),
         position=torch.tensor(first + second),
         lengths=(6, 4),
@@ -114,6 +117,7 @@ def losses(proposals: Proposals, boxes: TrueBoxes, config: DetectionLossConfig |
         headings=HEADINGS,
         mean_sizes=SIZES,
         config=config or DetectionLossConfig(),
+        points=None if proposals.point_score is None else vote_targets(seeds, batch, boxes),
     )
 
 
@@ -205,19 +209,19 @@ def test_where_there_is_nothing_to_find_losses_and_gradients_stay_finite(nothing
         assert {name for name, value in found.named().items() if value != 0} == {"objectness"}
 
 
-def test_seeds_that_say_their_class_are_judged_by_the_box_they_lie_on() -> None:
+def test_points_that_say_their_class_are_judged_by_the_box_they_lie_on() -> None:
     scores = torch.randn(12, 4, generator=torch.Generator().manual_seed(2))
-    proposals = replace(random_proposals(), seed_score=scores)
-    # Classes of the seeds' boxes, 3 where there is none; see the test of votes.
+    proposals = replace(random_proposals(), point_score=scores)
+    # Classes of the points' boxes, 3 where there is none; see the test of votes.
     expected = [0, 1, 3, 3, 0, 3, 2, 3, 3, 2, 3, 2]
-    each = [-scores[seed].log_softmax(0)[label] for seed, label in enumerate(expected)]
+    each = [-scores[point].log_softmax(0)[label] for point, label in enumerate(expected)]
     assert losses(proposals, truth()).named()["seed_class"] == pytest.approx(
         float(torch.stack(each).mean()), rel=1e-5
     )
     assert "seed_class" not in losses(random_proposals(), truth()).named()
-    seeds, batch = seeds_and_batch()
+    points, batch = seeds_and_batch()
     with pytest.raises(ValueError, match=r"set votenet\.seed_classes"):
-        seed_class_loss(random_proposals(), vote_targets(seeds, batch, truth()))
+        point_class_loss(random_proposals(), vote_targets(points, batch, truth()))
 
 
 def test_weights_choose_what_is_computed() -> None:

@@ -5,7 +5,7 @@ the step of each weight matrix by the nearest one with equal singular values, so
 as well. Where only hundreds of steps can be afforded, sparse encoders learn far more from each.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
@@ -54,7 +54,7 @@ def is_matrix(parameter: nn.Parameter) -> bool:
 
 
 class Muon(Optimizer):
-    """Muon for matrices and kernels, AdamW for norms, biases and scalars.
+    """Muon for matrices and kernels, AdamW for norms, biases, scalars, and the matrices that it is told to leave.
 
     A matrix of ``m`` rows and ``n`` columns moves by ``learning_rate * sqrt(max(1, longer / shorter))`` times an
     orthogonal matrix, so that the entries of wide and of square layers change at the same pace.
@@ -66,6 +66,7 @@ class Muon(Optimizer):
         momentum: of the matrices, in Nesterov's form.
         weight_decay: decoupled, times the learning rate of each; not of vectors.
         betas: of AdamW.
+        leave: parameters that AdamW takes although they are matrices: those of output layers.
     """
 
     def __init__(
@@ -77,15 +78,16 @@ class Muon(Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.95),
+        leave: Collection[nn.Parameter] = (),
     ) -> None:
-        trained = list(parameters)
+        left = {id(parameter) for parameter in leave}
+        matrices, vectors = [], []
+        for parameter in parameters:
+            taken = is_matrix(parameter) and id(parameter) not in left
+            (matrices if taken else vectors).append(parameter)
         groups: list[dict[str, Any]] = [
-            {"params": [p for p in trained if is_matrix(p)], "lr": learning_rate, "matrices": True},
-            {
-                "params": [p for p in trained if not is_matrix(p)],
-                "lr": vector_learning_rate,
-                "matrices": False,
-            },
+            {"params": matrices, "lr": learning_rate, "matrices": True},
+            {"params": vectors, "lr": vector_learning_rate, "matrices": False},
         ]
         defaults = {"momentum": momentum, "weight_decay": weight_decay, "betas": betas}
         super().__init__([group for group in groups if group["params"]], defaults)

@@ -10,6 +10,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from ponder_tasks.muon import Muon
+from ponder_tasks.output_layer import output_parameters
 
 
 class OptimizerConfig(BaseModel):
@@ -21,7 +22,7 @@ class OptimizerConfig(BaseModel):
     learning_rate: PositiveFloat = Field(default=2e-3, description="peak of the cycle")
     vector_learning_rate: PositiveFloat = Field(
         default=3e-3,
-        description="peak for norms and biases, which Muon leaves to AdamW; unused by the others",
+        description="peak for norms, biases and output layers, which Muon leaves to AdamW; unused by the others",
     )
     encoder_factor: PositiveFloat = Field(
         default=1.0,
@@ -42,14 +43,16 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     Those of ``model.encoder``, where there is one, learn at ``config.encoder_factor`` times the rates of the others.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = _optimizer(trained, config)
+    optimizer = _optimizer(trained, config, output_parameters(model))
     encoder = getattr(model, "encoder", None)
     if config.encoder_factor != 1.0 and encoder is not None:
         _scale_rates(optimizer, set(encoder.parameters()), config.encoder_factor)
     return optimizer
 
 
-def _optimizer(trained: Sequence[nn.Parameter], config: OptimizerConfig) -> Optimizer:
+def _optimizer(
+    trained: Sequence[nn.Parameter], config: OptimizerConfig, outputs: Collection[nn.Parameter]
+) -> Optimizer:
     if config.kind == "sgd":
         return SGD(
             trained,
@@ -65,6 +68,7 @@ def _optimizer(trained: Sequence[nn.Parameter], config: OptimizerConfig) -> Opti
             vector_learning_rate=config.vector_learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
+            leave=outputs,
         )
     return AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
 

@@ -33,7 +33,7 @@ class DetectionLossConfig(BaseModel):
     size_rest: float = Field(default=1.0, ge=0, description="weight of the size beside its class's mean")
     semantic: float = Field(default=0.1, ge=0, description="weight of the class")
     seed_class: float = Field(
-        default=1.0, ge=0, description="weight of the class of each seed, where votenet.seed_classes is set"
+        default=1.0, ge=0, description="weight of the class of each point, where votenet.seed_classes is set"
     )
 
 
@@ -46,8 +46,18 @@ def detection_losses(
     headings: HeadingBins,
     mean_sizes: Float[Tensor, "classes 3"],
     config: DetectionLossConfig,
+    points: VoteTargets | None = None,
 ) -> Losses:
     """Return every loss that ``config`` gives a weight.
+
+    Args:
+        proposals: what the network says.
+        truth: the boxes.
+        votes: of the seeds.
+        assigned: of the proposals.
+        headings, mean_sizes: how headings and sizes are put into numbers.
+        config: the weights.
+        points: of all points, wanted where these say their class.
 
     Raises:
         ValueError: when no loss has a weight.
@@ -62,8 +72,8 @@ def detection_losses(
         "size_rest": lambda: size_rest_loss(proposals, truth, assigned, mean_sizes),
         "semantic": lambda: semantic_loss(proposals, truth, assigned),
     }
-    if proposals.seed_score is not None:
-        computed["seed_class"] = lambda: seed_class_loss(proposals, votes)
+    if points is not None:
+        computed["seed_class"] = lambda: point_class_loss(proposals, points)
     weights = {name: float(getattr(config, name)) for name in computed}
     terms = tuple(
         LossTerm(name=name, value=computed[name](), weight=weight)
@@ -135,18 +145,18 @@ def semantic_loss(proposals: Proposals, truth: TrueBoxes, assigned: ProposalTarg
     return _mean_where(assigned.is_object, each)
 
 
-def seed_class_loss(proposals: Proposals, votes: VoteTargets) -> Float[Tensor, ""]:
-    """Return the cross-entropy of the class of every seed; the last class is that of seeds on no object.
+def point_class_loss(proposals: Proposals, points: VoteTargets) -> Float[Tensor, ""]:
+    """Return the cross-entropy of the class of every point; the last class is that of points on no object.
 
     Raises:
-        ValueError: when the seeds say no class.
+        ValueError: when the points say no class.
     """
-    if proposals.seed_score is None:
+    if proposals.point_score is None:
         raise ValueError(
-            "the proposals come from a VoteNet whose seeds say no class; set votenet.seed_classes"
+            "the proposals come from a VoteNet whose points say no class; set votenet.seed_classes"
         )
-    nothing = proposals.seed_score.shape[1] - 1
-    return F.cross_entropy(proposals.seed_score, torch.where(votes.on_object, votes.label, nothing))
+    nothing = proposals.point_score.shape[1] - 1
+    return F.cross_entropy(proposals.point_score, torch.where(points.on_object, points.label, nothing))
 
 
 def _mean_where(counted: Bool[Tensor, " rows"], values: Float[Tensor, " rows"]) -> Float[Tensor, ""]:

@@ -1,12 +1,12 @@
-"""The model of detection: an encoder whose features are the seeds of a VoteNet."""
+"""The model of detection: an encoder, among whose points a VoteNet chooses its seeds."""
 
+from dataclasses import replace
 from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from ponder_data import Batch
 from ponder_encoders import PointNet2, SparseUNet
-from ponder_encoders.neighbours import farthest_points
 from ponder_encoders.point_batch import scene_lengths
 from ponder_encoders.set_abstraction import PointLevel
 from ponder_render import Losses
@@ -24,7 +24,7 @@ from ponder_tasks.recipe import DetectRecipe
 class DetectionModel(nn.Module):
     """Boxes of a scene from an encoder's features.
 
-    The encoder is a SparseUNet, of whose points the farthest become seeds, or a PointNet++, which chooses seeds itself.
+    The encoder is a SparseUNet, which describes every point, or a PointNet++, which describes those it chooses itself.
 
     Args:
         recipe: the sizes and the classes to detect.
@@ -65,21 +65,22 @@ class DetectionModel(nn.Module):
             ValueError: when a scene of the batch does not know its boxes.
         """
         truth = true_boxes(batch, self.class_of_label)
-        seeds = self.seeds(batch)
-        proposals = self.propose(seeds)
+        points = self.points(batch)
+        proposals = self.propose(points)
         return detection_losses(
             proposals,
             truth,
-            vote_targets(seeds, batch, truth),
+            vote_targets(proposals.seeds, batch, truth),
             proposal_targets(proposals, truth),
             headings=self.recipe.votenet.headings(),
             mean_sizes=self.mean_sizes,
             config=self.recipe.losses,
+            points=None if proposals.point_score is None else vote_targets(points, batch, truth),
         )
 
     def detect(self, batch: Batch) -> ClassifiedBoxes:
         """Return the boxes believed in the only scene of ``batch``, in the frame of its points."""
-        proposals = self.propose(self.seeds(batch))
+        proposals = self.propose(self.points(batch))
         return believed_boxes(
             proposals,
             batch.coord,
@@ -88,26 +89,21 @@ class DetectionModel(nn.Module):
             config=self.recipe.decoding,
         )
 
-    def propose(self, seeds: PointLevel) -> Proposals:
-        """Return what the votes of ``seeds`` propose; always float32, for positions are metres."""
-        with torch.autocast(seeds.positions.device.type, enabled=False):
-            return self.votenet(seeds)
+    def propose(self, points: PointLevel) -> Proposals:
+        """Return what the votes among ``points`` propose; always float32, for positions are metres."""
+        with torch.autocast(points.positions.device.type, enabled=False):
+            return self.votenet(points)
 
-    def seeds(self, batch: Batch) -> PointLevel:
-        """Return the points of each scene that vote, with the encoder's features, float32."""
+    def points(self, batch: Batch) -> PointLevel:
+        """Return the points of each scene that may vote, with the encoder's features, float32."""
         lengths = scene_lengths(batch.offsets, batch.coord.shape[0])
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.recipe.freeze_encoder):
             if isinstance(self.encoder, PointNet2):
                 level = self.encoder.encode(batch.coord, point_network_features(batch), lengths)
-                return PointLevel(
-                    positions=level.positions,
-                    features=level.features.float(),
-                    lengths=level.lengths,
-                    index=level.index,
-                )
+                return replace(level, features=level.features.float())
             features = cast(Tensor, self.encoder(encoder_points(batch), batch.datasets)).float()
-        index, chosen = farthest_points(batch.coord, self.recipe.votenet.seeds, lengths=lengths)
-        return PointLevel(positions=batch.coord[index], features=features[index], lengths=chosen, index=index)
+        index = torch.arange(features.shape[0], device=features.device)
+        return PointLevel(positions=batch.coord, features=features, lengths=lengths, index=index)
 
 
 def point_network_features(batch: Batch) -> Float[Tensor, "points channels"]:

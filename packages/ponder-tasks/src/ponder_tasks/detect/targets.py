@@ -19,11 +19,11 @@ FAR = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteTargets:
-    """For each seed whether it lies on an object that has a box, and the centre (m) and class of that."""
+    """For each point whether it lies on an object that has a box, and the centre (m) and class of that."""
 
-    on_object: Bool[Tensor, " seeds"]
-    center: Float[Tensor, "seeds 3"]
-    label: Int[Tensor, " seeds"]
+    on_object: Bool[Tensor, " points"]
+    center: Float[Tensor, "points 3"]
+    label: Int[Tensor, " points"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ class ProposalTargets:
     nearest: Int[Tensor, " proposals"]
 
 
-def vote_targets(seeds: PointLevel, batch: Batch, truth: TrueBoxes) -> VoteTargets:
-    """Return what seeds should vote for: the centre of the box of the instance that each is a point of."""
-    instance = batch.instance[seeds.index]
-    counts = torch.tensor(seeds.lengths, device=instance.device)
-    scene = torch.repeat_interleave(torch.arange(len(seeds.lengths), device=instance.device), counts)
+def vote_targets(points: PointLevel, batch: Batch, truth: TrueBoxes) -> VoteTargets:
+    """Return what points should vote for: the centre of the box of the instance that each is a point of."""
+    instance = batch.instance[points.index]
+    counts = torch.tensor(points.lengths, device=instance.device)
+    scene = torch.repeat_interleave(torch.arange(len(points.lengths), device=instance.device), counts)
     same = (instance[:, None] == truth.instance[None]) & (scene[:, None] == truth.scene[None])
-    box = same.int().argmax(dim=1)
+    box = same.to(torch.uint8).argmax(dim=1)
     return VoteTargets(on_object=same.any(dim=1), center=truth.boxes.center[box], label=truth.label[box])
 
 

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from ponder_tasks.boxes.oriented_boxes import OrientedBoxes
 from ponder_tasks.detect.headings import HeadingBins
+from ponder_tasks.detect.seeds import even_seeds, likely_seeds, take_points
+from ponder_tasks.output_layer import OutputLayer
 
 SMALLEST_SIZE = 0.01
 """Metres: no decoded box is thinner."""
@@ -30,7 +32,7 @@ class VoteNetConfig(BaseModel):
 
     seeds: PositiveInt = Field(
         default=1024,
-        description="points of each scene that vote, chosen by farthest points; a PointNet++ has its own number",
+        description="points of each scene that vote, chosen by farthest points; a PointNet++ offers so many at most",
     )
     proposals: PositiveInt = Field(default=256, description="clusters of votes in each scene")
     radius: PositiveFloat = Field(default=0.3, description="of a cluster, metres")
@@ -43,7 +45,8 @@ class VoteNetConfig(BaseModel):
     )
     seed_classes: bool = Field(
         default=False,
-        description="let every seed say its class too, which the paper does not: short runs need so dense a signal",
+        description="let every point say its class too, and only those vote that say they lie on an object, which the "
+        "paper does not do: for rooms seen whole, of which walls and floors are the larger part, and for short runs",
     )
     norm_momentum: float = Field(
         default=0.1, gt=0, le=1, description="share of each batch in the running statistics"
@@ -60,6 +63,7 @@ class Proposals:
     """What a :class:`VoteNet` says of a batch, before anything is chosen.
 
     Attributes:
+        seeds: the points that vote.
         votes: where each seed believes the centre of its object, metres.
         position: of each proposal's cluster, a vote, metres.
         lengths: proposals of each scene.
@@ -68,9 +72,11 @@ class Proposals:
         heading_score, heading_rest: of each heading bin; rests in half widths of a bin.
         size_score, size_rest: of each class of sizes, one for every class of objects; rests in mean sizes.
         class_score: of each class.
-        seed_score: of each class, and of none, for each seed; None without ``config.seed_classes``.
+        point_score: of each class, and of none, for each point, not only for seeds; None without
+            ``config.seed_classes``.
     """
 
+    seeds: PointLevel
     votes: Float[Tensor, "seeds 3"]
     position: Float[Tensor, "proposals 3"]
     lengths: tuple[int, ...]
@@ -81,7 +87,7 @@ class Proposals:
     size_score: Float[Tensor, "proposals classes"]
     size_rest: Float[Tensor, "proposals classes 3"]
     class_score: Float[Tensor, "proposals classes"]
-    seed_score: Float[Tensor, "seeds kinds"] | None = None
+    point_score: Float[Tensor, "points kinds"] | None = None
 
     def scene(self) -> Int[Tensor, " proposals"]:
         """Return the scene of each proposal."""
@@ -105,14 +111,18 @@ class Voting(nn.Module):
     def __init__(self, channels: int, momentum: float) -> None:
         super().__init__()
         self.mlp = SharedMlp(channels, (channels, channels), activation=torch.relu, momentum=momentum)
-        self.out = nn.Linear(channels, 3 + channels)
+        # Votes start where their seeds are, not half a metre off at random.
+        self.step = OutputLayer(channels, 3, zero=True)
+        self.correction = OutputLayer(channels, channels)
 
     def forward(self, seeds: PointLevel) -> PointLevel:
         """Return the votes, in the order of the seeds; their features have length 1."""
-        step, correction = self.out(self.mlp(seeds.features)).split((3, seeds.features.shape[1]), dim=1)
-        features = nn.functional.normalize(seeds.features + correction, dim=1)
+        found = self.mlp(seeds.features)
         return PointLevel(
-            positions=seeds.positions + step, features=features, lengths=seeds.lengths, index=seeds.index
+            positions=seeds.positions + self.step(found),
+            features=nn.functional.normalize(seeds.features + self.correction(found), dim=1),
+            lengths=seeds.lengths,
+            index=seeds.index,
         )
 
 
@@ -120,7 +130,7 @@ class VoteNet(nn.Module):
     """Votes of seeds and proposals of boxes.
 
     Args:
-        inputs: channels of the seeds' features.
+        inputs: channels of the points' features.
         classes: how many kinds of objects there are.
         config: the sizes.
     """
@@ -140,16 +150,21 @@ class VoteNet(nn.Module):
         )
         self.mlp = SharedMlp(width, (width, width), activation=torch.relu, momentum=momentum)
         self._parts = (2, 3, config.heading_bins, config.heading_bins, classes, 3 * classes, classes)
-        self.out = nn.Linear(width, sum(self._parts))
-        self.seed_classes = nn.Linear(inputs, classes + 1) if config.seed_classes else None
+        self.out = OutputLayer(width, sum(self._parts))
+        self.point_classes = nn.Linear(inputs, classes + 1) if config.seed_classes else None
 
-    def forward(self, seeds: PointLevel) -> Proposals:
-        """Return the proposals of all scenes; gradients reach the seeds' features and all parameters."""
+    def forward(self, points: PointLevel) -> Proposals:
+        """Return the proposals of all scenes; gradients reach the points' features and all parameters."""
+        score = None if self.point_classes is None else self.point_classes(points.features)
+        count = self.config.seeds
+        rows = even_seeds(points, count) if score is None else likely_seeds(points, score, count)
+        seeds = take_points(points, rows, count)
         votes = self.voting(seeds)
         clusters = self.aggregation(votes)
         parts = self.out(self.mlp(clusters.features)).split(self._parts, dim=1)
         objectness, step, heading_score, heading_rest, size_score, size_rest, class_score = parts
         return Proposals(
+            seeds=seeds,
             votes=votes.positions,
             position=clusters.positions,
             lengths=clusters.lengths,
@@ -160,5 +175,5 @@ class VoteNet(nn.Module):
             size_score=size_score,
             size_rest=size_rest.unflatten(1, (self.classes, 3)),
             class_score=class_score,
-            seed_score=None if self.seed_classes is None else self.seed_classes(seeds.features),
+            point_score=score,
         )
