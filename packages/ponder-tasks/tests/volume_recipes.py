@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from driving_scenes import ENCODER, small_streets
+from ponder_data.streets.lidar import LidarConfig
 from ponder_encoders.fusion import VolumeFusionConfig
 from ponder_encoders.image.depth_bins import DepthBinsConfig
 from ponder_encoders.image.masking import ImageMaskingConfig
@@ -36,6 +37,7 @@ CAMERA = CameraVolumeConfig(
     channels=16,
     depth_bins=DepthBinsConfig(nearest=1.0, farthest=49.0, count=16),
 )
+STREETS = {"image_width": 64, "image_height": 36, "lidar": LidarConfig(columns=120)}
 TRAINER = TrainerConfig(steps=2, batch_size=1, workers=0, accelerator="cpu")
 
 
@@ -45,8 +47,8 @@ def tiny_pretraining(sensors: Sensors) -> StreetsPretrainRecipe:
     sampler = SamplerConfig(uniform=12, importance=4)
     return recipe.model_copy(
         update={
-            "train_data": small_streets(image_width=64, image_height=36),
-            "val_data": small_streets(image_width=64, image_height=36, split="val"),
+            "train_data": small_streets(**STREETS),
+            "val_data": small_streets(**STREETS, split="val"),
             "encoder": ENCODER,
             "camera": CAMERA,
             "fusion": VolumeFusionConfig(channels=16),
@@ -62,16 +64,15 @@ def tiny_detection(sensors: Sensors, name: str | None = None) -> VolumeDetectRec
     recipe = get_recipe(name or DETECTION[sensors])
     assert isinstance(recipe, VolumeDetectRecipe)
     sizes = {"channels": 16} if name else {"channels": 8, "layers": 1}
-    streets = {"image_width": 64, "image_height": 36}
     return recipe.model_copy(
         update={
-            "train_data": small_streets(**streets, first=9),
-            "val_data": small_streets(**streets, split="val"),
+            "train_data": small_streets(**STREETS, first=9),
+            "val_data": small_streets(**STREETS, split="val"),
             "encoder": ENCODER,
             "camera": CAMERA.model_copy(update={"masking": None}),
             "fusion": VolumeFusionConfig(channels=16),
-            "sample": recipe.sample.model_copy(update={"grid_size": 0.4}),
-            "volume_shape": (32, 32, 5),
+            "sample": recipe.sample.model_copy(update={"grid_size": 0.8}),
+            "volume_shape": (24, 24, 5),
             "neck": recipe.neck.model_copy(update={"channels": 16}),
             "head": recipe.head.model_copy(update=sizes),
             "trainer": TRAINER,

@@ -97,7 +97,7 @@ def outdoor(
     only: OnlyOutdoor = None,
     data: Drives = None,
 ) -> None:
-    """Synthetic streets: detection from LiDAR, cameras and both, segmentation, ablations. What is finished is not repeated."""
+    """Synthetic streets: detection by LiDAR, cameras and both, segmentation, ablations. Finished runs stay."""
     from ponder_tasks.bench.outdoor import outdoor_suite
 
     _run(

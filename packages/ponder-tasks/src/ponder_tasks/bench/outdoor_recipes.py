@@ -50,6 +50,7 @@ def labelled_detection(sensors: Sensors) -> VolumeDetectRecipe:
     return recipe.model_copy(
         update={
             "name": f"bench-{recipe.name}",
+            "volume_shape": (96, 96, 5),
             "train_data": _labelled(recipe.train_data, scenes=8),
             "val_data": _labelled(recipe.val_data, scenes=6),
             "trainer": recipe.trainer.model_copy(update={"steps": 150, "batch_size": 1}),

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from ponder_tasks.bench.suite import Ablation, Comparison, Pretraining, Suite
-from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
-from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe, PretrainRecipe
+from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 
 Arm = Literal["scratch", "pretrained"]
 ARMS: tuple[Arm, Arm] = ("scratch", "pretrained")
@@ -16,7 +15,7 @@ LEAST_SHARE = 0.3
 
 LEAST_STEPS = 2
 
-TrainedRecipe = TypeVar("TrainedRecipe", PretrainRecipe, StreetsPretrainRecipe, FinetuneRecipe)
+TrainedRecipe = TypeVar("TrainedRecipe", bound=PretrainingRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

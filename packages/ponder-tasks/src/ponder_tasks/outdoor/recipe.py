@@ -6,7 +6,7 @@ from ponder_data import NuScenesConfig, SampleConfig, SyntheticStreetsConfig
 from ponder_encoders import SparseUNetConfig
 from ponder_encoders.fusion import VolumeFusionConfig
 from ponder_render import RendererConfig, RenderingLossConfig
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.outdoor.box import BoxConfig
@@ -20,10 +20,8 @@ StreetDataConfig = Annotated[SyntheticStreetsConfig | NuScenesConfig, Field(disc
 Sensors = Literal["lidar", "camera", "fusion"]
 
 
-class SensorRecipe(BaseModel):
+class SensorRecipe(BaseModel, frozen=True, extra="forbid"):
     """What every recipe says that makes a volume, in a fixed box about the vehicle, of what its sensors saw."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sensors: Sensors = Field(default="lidar", description="what the volume is made of")
     box: BoxConfig = BoxConfig()
@@ -56,7 +54,7 @@ class SensorRecipe(BaseModel):
         return self
 
 
-class StreetsPretrainRecipe(SensorRecipe):
+class StreetsPretrainRecipe(SensorRecipe, frozen=True, extra="forbid"):
     """Pre-training by rendering in a fixed box about a vehicle; no label is read.
 
     Whatever the sensors, the same pictures are rendered.
