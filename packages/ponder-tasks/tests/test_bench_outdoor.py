@@ -1,21 +1,26 @@
 """The outdoor benchmark: what it runs, and a tiny one with an ablation and pictures from end to end."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from ponder_data import SyntheticStreetsConfig
 from ponder_tasks.bench.bench import run_bench
 from ponder_tasks.bench.cost import Cost
 from ponder_tasks.bench.outdoor import outdoor_suite
+from ponder_tasks.bench.outdoor_recipes import KEYFRAME_NOTE
 from ponder_tasks.bench.plan import make_plan, plan_of_share
 from ponder_tasks.bench.suite import Ablation, Comparison, Pretraining, Suite, Variant
 from ponder_tasks.encoder_source import with_encoder
 from ponder_tasks.listener import SilentListener, TrainingListener
+from ponder_tasks.outdoor.batches import street_sample
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.recipe import PretrainingRecipe
+from ponder_tasks.scene_sources import open_scenes
 from volume_recipes import tiny_detection, tiny_pretraining
 
 COST = Cost(start=1.0, step=0.5, end=1.0)
@@ -93,6 +98,24 @@ def test_a_folder_without_keyframes_is_told(tmp_path: Path) -> None:
     assert any("no folder of nuScenes was given" in note for note in outdoor_suite(None).notes)
 
 
+def test_a_real_keyframe_is_pretrained_on_and_shown() -> None:
+    shared = Path(os.environ.get("PONDER_SHARED", Path(__file__).resolve().parents[3].parent / "shared"))
+    folder = shared / "data" / "nuscenes_mini"
+    if not folder.is_dir():
+        pytest.skip("the real keyframe is not there: neither PONDER_SHARED nor shared/ beside the repository")
+    suite = outdoor_suite(folder)
+    assert KEYFRAME_NOTE in suite.notes
+    (shown,) = suite.shown
+    assert isinstance(shown.recipe, StreetsPretrainRecipe)
+    scenes = open_scenes(shown.recipe.val_data)
+    assert len(scenes) == 1
+    assert [view.color.shape[1] for view in scenes[0].views] == [200] * 6
+    sample = street_sample(scenes[0], shown.recipe, torch.Generator().manual_seed(0))
+    assert sample.sample.rays is not None
+    assert (sample.sample.rays.distance > 0).float().mean() > 0.3
+    assert plan_of_share(suite, 1.0, 1).runs[11].name == "pretrain-keyframe-0"
+
+
 def test_every_arm_can_start_from_its_pretraining() -> None:
     suite = outdoor_suite(None)
     sensors = {
@@ -109,15 +132,17 @@ def test_every_arm_can_start_from_its_pretraining() -> None:
 def tiny_suite() -> Suite:
     before = Pretraining(name="before", recipe=tiny_pretraining("lidar"), cost=COST, title="From LiDAR")
     other = Pretraining(name="other", recipe=before.recipe, cost=COST)
+    streets = {"train_data": small_streets(first=9), "val_data": small_streets(split="val")}
+    segmentation = small_segmentation("streets-semseg").model_copy(update=streets)
     comparison = Comparison(
         name="tiny",
         title="One tiny street",
-        task="detection",
-        recipe=tiny_detection("lidar"),
+        task="segmentation",
+        recipe=segmentation,
         pretraining="before",
-        measure="nds",
+        measure="miou",
         cost=COST,
-        further=("map",),
+        further=("allacc",),
     )
     variants = (
         Variant(label="none", pretraining=None),
@@ -152,11 +177,11 @@ def test_a_benchmark_with_an_ablation_and_rendered_pictures(tmp_path: Path) -> N
     ]
     end = run_bench(plan, tmp_path, command="ponder bench tiny", listening=silently, tell=told.append)
     tree = json.loads(end.json.read_text())
-    assert [row["measure"] for row in tree["results"]] == ["nds", "map"]
+    assert [row["measure"] for row in tree["results"]] == ["miou", "allacc"]
     (ways,) = tree["ablations"]
     scores = {variant["label"]: variant["scores"] for variant in ways["variants"]}
-    nds, mean_ap = tree["results"]
-    assert scores["none"] == [nds["scratch"]["mean"], mean_ap["scratch"]["mean"]]
+    miou, accuracy = tree["results"]
+    assert scores["none"] == [miou["scratch"]["mean"], accuracy["scratch"]["mean"]]
     # The same seed, recipe and steps: the same run, though under another name.
     assert (
         scores["the same"] == scores["another"] == [nds["pretrained"]["mean"], mean_ap["pretrained"]["mean"]]

@@ -1,6 +1,7 @@
 """Detection on the volume of LiDAR, cameras or both: learning, and whole runs as their user makes them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
 from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.outdoor.batch import pack_streets
+from ponder_tasks.outdoor.image_batch import ImageBatch
 from ponder_tasks.outdoor.recipe import Sensors
+from ponder_tasks.outdoor_detect.center_head import CenterMaps
 from ponder_tasks.outdoor_detect.street_samples import boxed_street
 from ponder_tasks.outdoor_detect.volume_model import VolumeDetectionModel
 from ponder_tasks.outdoor_detect.volume_neck import VolumeNeck, VolumeNeckConfig
 from ponder_tasks.pretrain.task import run_pretraining
 from ponder_tasks.recipe import VolumeDetectRecipe
 from ponder_tasks.recipes import get_recipe
+from torch._subclasses.fake_tensor import FakeTensorMode
 from volume_recipes import tiny_detection, tiny_pretraining
 
 pytest.importorskip("timm", reason="timm is not installed (extra images)")
@@ -82,13 +86,34 @@ def test_the_loss_of_a_lifts_depth_is_learned_too() -> None:
     assert [term.name for term in losses.terms] == ["heatmap", "box", "attribute", "camera_depth"]
 
 
-def test_rooms_are_refused_and_streets_without_boxes_too() -> None:
+def test_what_cameras_say_stays_on_their_device() -> None:
+    recipe = tiny_detection("camera")
+    with FakeTensorMode(), torch.device("cuda"):
+        model = VolumeDetectionModel(recipe)
+        images = ImageBatch(
+            color=torch.zeros(1, 6, 3, 36, 64, dtype=torch.uint8),
+            intrinsics=torch.eye(3).expand(1, 6, 3, 3),
+            camera_to_world=torch.eye(4).expand(1, 6, 4, 4),
+        )
+        cells = model.source.get_submodule("volume")(images)
+        maps = model.head.network(model.neck(cells.volume))
+        assert isinstance(maps, CenterMaps)
+        assert maps.heatmap.device.type == maps.code.device.type == "cuda"
+        assert maps.heatmap.shape == (1, 10, 24, 24)
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
     recipe = tiny_detection("lidar")
     room = SyntheticRooms(
         SyntheticRoomsConfig(scenes=1, views=2, held_out_views=0, image_width=32, image_height=24)
     )[0]
     with pytest.raises(ValueError, match="is not of a vehicle's LiDAR"):
         boxed_street(room, recipe, torch.Generator())
+    assert isinstance(recipe.train_data, SyntheticStreetsConfig)
+    street = replace(SyntheticStreets(recipe.train_data)[0], boxes=None)
+    batch = pack_streets([boxed_street(street, recipe, torch.Generator().manual_seed(0))])
+    with pytest.raises(ValueError, match=r"not all of the scenes streets-train-0-00009/000 have boxes"):
+        VolumeDetectionModel(recipe)(batch, None)
 
 
 def test_a_neck_spreads_what_a_cell_knows() -> None:
