@@ -7,22 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 from ponder_data import SyntheticRooms, SyntheticRoomsConfig, SyntheticStreets, SyntheticStreetsConfig
+from ponder_tasks.bench.pictures import first_scene_pictures
 from ponder_tasks.encoder_source import with_encoder
 from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
 from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.outdoor.batch import pack_streets
-from ponder_tasks.outdoor.image_batch import ImageBatch
 from ponder_tasks.outdoor.recipe import Sensors
-from ponder_tasks.outdoor_detect.center_head import CenterMaps
 from ponder_tasks.outdoor_detect.street_samples import boxed_street
 from ponder_tasks.outdoor_detect.volume_model import VolumeDetectionModel
 from ponder_tasks.outdoor_detect.volume_neck import VolumeNeck, VolumeNeckConfig
-from ponder_tasks.pretrain.task import run_pretraining
 from ponder_tasks.recipe import VolumeDetectRecipe
 from ponder_tasks.recipes import get_recipe
 from torch._subclasses.fake_tensor import FakeTensorMode
-from volume_recipes import tiny_detection, tiny_pretraining
+from volume_recipes import tiny_detection, written_pretraining
 
 pytest.importorskip("timm", reason="timm is not installed (extra images)")
 
@@ -54,8 +52,7 @@ def test_training_on_one_street_lowers_the_loss(sensors: Sensors, name: str | No
 
 
 def test_a_fused_run_from_pretraining_to_the_official_file(tmp_path: Path) -> None:
-    before = tmp_path / "streets-fusion-1"
-    run_pretraining(tiny_pretraining("fusion"), before, command="test", listener=SilentListener())
+    before = written_pretraining("fusion", tmp_path / "streets-fusion-1")
     recipe = with_encoder(tiny_detection("fusion"), str(before))
     run = tmp_path / "run"
     run_finetuning(recipe, run, command="ponder finetune streets-fusion-detect", listener=SilentListener())
@@ -66,6 +63,8 @@ def test_a_fused_run_from_pretraining_to_the_official_file(tmp_path: Path) -> No
     official = json.loads((tmp_path / "official/results_nusc.json").read_text())
     assert (official["meta"]["use_lidar"], official["meta"]["use_camera"]) == (True, True)
     assert "True boxes: " in (run / "report.html").read_text()
+    layers = [layer.caption.split(":")[0] for layer in first_scene_pictures(run).layers]
+    assert layers == ["True boxes", "Detected boxes, at least 30% sure"]
 
 
 def test_a_run_of_cameras_says_so(tmp_path: Path) -> None:
@@ -86,20 +85,12 @@ def test_the_loss_of_a_lifts_depth_is_learned_too() -> None:
     assert [term.name for term in losses.terms] == ["heatmap", "box", "attribute", "camera_depth"]
 
 
-def test_what_cameras_say_stays_on_their_device() -> None:
-    recipe = tiny_detection("camera")
+@pytest.mark.parametrize("name", ["streets-detect", "streets-detect-uvtr"])
+def test_what_a_head_says_stays_on_the_device_of_the_volume(name: str) -> None:
     with FakeTensorMode(), torch.device("cuda"):
-        model = VolumeDetectionModel(recipe)
-        images = ImageBatch(
-            color=torch.zeros(1, 6, 3, 36, 64, dtype=torch.uint8),
-            intrinsics=torch.eye(3).expand(1, 6, 3, 3),
-            camera_to_world=torch.eye(4).expand(1, 6, 4, 4),
-        )
-        cells = model.source.get_submodule("volume")(images)
-        maps = model.head.network(model.neck(cells.volume))
-        assert isinstance(maps, CenterMaps)
-        assert maps.heatmap.device.type == maps.code.device.type == "cuda"
-        assert maps.heatmap.shape == (1, 10, 24, 24)
+        model = VolumeDetectionModel(tiny_detection("lidar", name))
+        said = model.head.network(model.neck(torch.zeros(1, 8, 24, 24, 5)))
+        assert said.code.device.type == said.attribute.device.type == "cuda"
 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:

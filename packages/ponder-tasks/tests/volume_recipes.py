@@ -63,7 +63,7 @@ def tiny_pretraining(sensors: Sensors) -> StreetsPretrainRecipe:
 def tiny_detection(sensors: Sensors, name: str | None = None) -> VolumeDetectRecipe:
     recipe = get_recipe(name or DETECTION[sensors])
     assert isinstance(recipe, VolumeDetectRecipe)
-    sizes = {"channels": 16} if name else {"channels": 8, "layers": 1}
+    sizes = {"channels": 16} if recipe.head.kind == "queries" else {"channels": 8, "layers": 1}
     return recipe.model_copy(
         update={
             "train_data": small_streets(**STREETS, first=9),
