@@ -22,11 +22,11 @@ class BenchEnd:
     """A benchmark that is finished: its results, the files that hold them, and how long its runs took."""
 
     results: tuple[Result, ...]
-    ablations: tuple[AblationResult, ...]
     table: Path
     json: Path
     page: Path
     seconds: float
+    ablations: tuple[AblationResult, ...] = ()
 
 
 def run_bench(

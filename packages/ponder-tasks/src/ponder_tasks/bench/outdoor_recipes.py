@@ -79,7 +79,15 @@ def labelled_segmentation() -> SegmentRecipe:
 
 
 def keyframe_scenes(data: Path) -> NuScenesConfig:
-    """Return the first keyframe of the training split in the folder: of v1.0-mini, or else of v1.0-trainval."""
+    """Return the first keyframe of the training split in the folder: of v1.0-mini, or else of v1.0-trainval.
+
+    Raises:
+        ValueError: when there is no such folder.
+    """
+    if not data.is_dir():
+        raise ValueError(
+            f"{data}: no such folder; name that of nuScenes, with v1.0-mini or v1.0-trainval in it"
+        )
     mini = (data / "v1.0-mini").is_dir()
     return NuScenesConfig(
         path=data,
