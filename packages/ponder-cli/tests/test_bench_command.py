@@ -60,6 +60,29 @@ def test_a_stop_says_how_to_go_on(ponder: Ponder, monkeypatch: pytest.MonkeyPatc
     )
 
 
+def test_the_outdoor_benchmark_is_planned_the_same_way(
+    ponder: Ponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[Plan] = []
+
+    def run_bench(plan: Plan, output: Path, **options: object) -> BenchEnd:
+        plans.append(plan)
+        raise BenchStopped("out/pretrain-camera-0 is saved at step 7")
+
+    monkeypatch.setattr("ponder_tasks.bench.bench.run_bench", run_bench)
+    result = ponder("bench", "outdoor", "--only", "streets-detection-camera", "--seeds", "1", "-o", "out")
+    assert result.exit_code == 130
+    assert [run.name for run in plans[0].runs] == [
+        "pretrain-camera-0",
+        "streets-detection-camera-scratch-0",
+        "streets-detection-camera-pretrained-0",
+    ]
+    assert "no folder of nuScenes was given" in result.stderr
+    wrong = ponder("bench", "outdoor", "--data", "nowhere")
+    assert wrong.exit_code == 2
+    assert wrong.stderr.startswith("error: nowhere: no such folder")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -82,4 +105,6 @@ def test_budgets_are_names_or_minutes() -> None:
 
 
 def test_bench_alone_lists_its_benchmarks(ponder: Ponder) -> None:
-    assert "indoor" in ponder("bench").stdout
+    listed = ponder("bench").stdout
+    assert "indoor" in listed
+    assert "outdoor" in listed

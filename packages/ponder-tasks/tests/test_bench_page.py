@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ponder_tasks.bench.ablation_scores import AblationResult, VariantScore
 from ponder_tasks.bench.page import BenchPage, render_bench_page, write_bench_page
-from ponder_tasks.bench.pictures import side_by_side
+from ponder_tasks.bench.pictures import ComparedPictures, side_by_side
 from ponder_tasks.bench.scores import Result, Spread
-from ponder_tasks.bench.table import json_table, markdown_table
+from ponder_tasks.bench.table import json_table, markdown_ablation, markdown_table
 from ponder_tasks.report.pictures import CloudPictures, segmented_cloud
 
 
@@ -107,7 +108,9 @@ def page(**changes: object) -> BenchPage:
         "title": "Indoor",
         "notes": ("Only synthetic rooms & nothing else",),
         "results": (result((30.0, 33.0), (37.0, 40.0)),),
-        "pictures": (side_by_side(cloud((1, 0)), cloud((0, 2))),),
+        "pictures": (
+            ComparedPictures(title="Synthetic rooms <2>", cloud=side_by_side(cloud((1, 0)), cloud((0, 2)))),
+        ),
         "seeds": 2,
         "share": 0.5,
         "estimated": 3000.0,
@@ -117,6 +120,32 @@ def page(**changes: object) -> BenchPage:
         "versions": (("torch", "2.11"),),
     }
     return BenchPage(**{**made, **changes})  # type: ignore[arg-type]
+
+
+ABLATION = AblationResult(
+    name="masking-ratio",
+    title="Masked in pre-training",
+    task="Segmentation",
+    measures=("miou", "chamfer_l1"),
+    units=("%", ""),
+    better=("higher", "lower"),
+    variants=(
+        VariantScore(label="no pre-training", scores=(30.0, 0.02)),
+        VariantScore(label="80% of the blocks", scores=(33.25, 0.01)),
+    ),
+)
+
+
+def test_an_ablation_is_a_table_of_its_own() -> None:
+    lines = markdown_ablation(ABLATION).splitlines()
+    assert lines[0] == "| Masked in pre-training | Mean IoU % ↑ | Chamfer-L1 ↓ |"
+    assert lines[2:4] == ["| no pre-training | 30.0 | 0.02 |", "| 80% of the blocks | 33.2 | 0.01 |"]
+    assert lines[-1].startswith("Segmentation. One seed")
+    tree = json.loads(json_table([], [ABLATION], bench="outdoor"))
+    assert tree["ablations"][0]["variants"][1] == {"label": "80% of the blocks", "scores": [33.25, 0.01]}
+    shown = render_bench_page(page(ablations=(ABLATION,)), 96)
+    assert '<th scope="row">80% of the blocks</th><td class="figure">33.2</td>' in shown
+    assert "<h2>Ablations</h2>" not in render_bench_page(page(), 96)
 
 
 def test_the_page_needs_nothing_else_and_says_everything(tmp_path: Path) -> None:
@@ -139,4 +168,4 @@ def test_the_page_needs_nothing_else_and_says_everything(tmp_path: Path) -> None
     assert len(addresses) > 4
     assert all(address.startswith("data:") for address in addresses)
     pictures = render_bench_page(page(), 480).count("<img")
-    assert pictures == len(page().pictures[0].layers)
+    assert pictures == len(page().pictures[0].cloud.layers)

@@ -1,4 +1,4 @@
-"""Runs of streets-detect from the recipe to the page and the official file, small enough for tests."""
+"""Runs of streets-detect-voxelnet from the recipe to the page and the official file, small enough for tests."""
 
 import json
 from pathlib import Path
@@ -29,15 +29,14 @@ TINY = (
     "trainer.steps=2",
     "trainer.batch_size=1",
     "trainer.workers=0",
+    "head.channels=8",
+    "head.layers=1",
 )
-HEAD = {
-    "streets-detect": ("head.channels=8", "head.layers=1"),
-    "streets-detect-uvtr": ("head.queries=20", "head.channels=16", "head.layers=2", "head.feed_forward=16"),
-}
+NAME = "streets-detect-voxelnet"
 
 
-def tiny(name: str, *changes: str) -> OutdoorDetectRecipe:
-    recipe = apply_overrides(get_recipe(name), (*TINY, *HEAD[name], *changes))
+def tiny(*changes: str) -> OutdoorDetectRecipe:
+    recipe = apply_overrides(get_recipe(NAME), (*TINY, *changes))
     assert isinstance(recipe, OutdoorDetectRecipe)
     return recipe
 
@@ -47,9 +46,8 @@ def finetuned(recipe: OutdoorDetectRecipe, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["streets-detect", "streets-detect-uvtr"])
-def test_a_run_leaves_figures_boxes_and_the_official_file(name: str, tmp_path: Path) -> None:
-    run = finetuned(tiny(name), tmp_path / "run")
+def test_a_run_leaves_figures_boxes_and_the_official_file(tmp_path: Path) -> None:
+    run = finetuned(tiny(), tmp_path / "run")
     closing = {m["name"]: m["value"] for m in json.loads((run / "summary.json").read_text())["measurements"]}
     assert list(closing) == ["nds", "map", "map_present", "mate", "mase", "maoe", "mave", "maae"]
     again = evaluate_run(run, EvaluationOptions(nuscenes_export=tmp_path / "official"))
@@ -67,13 +65,13 @@ def test_a_run_leaves_figures_boxes_and_the_official_file(name: str, tmp_path: P
     with pytest.raises(ValueError, match="holds a VoxelNet"):
         load_encoder(run)
     # Another run can start from its encoder.
-    later = with_encoder(tiny(name), str(run))
+    later = with_encoder(tiny(), str(run))
     assert later.encoder.channels == (8, 8, 8)
     assert later.encoder_source == str(run)
 
 
 def test_training_on_one_sweep_lowers_the_loss() -> None:
-    recipe = tiny("streets-detect", "train_data.lidar.columns=90", "encoder.grid.shape=[128,128,20]")
+    recipe = tiny("train_data.lidar.columns=90", "encoder.grid.shape=[128,128,20]")
     assert isinstance(recipe.train_data, SyntheticStreetsConfig)
     batch = pack_sweeps([SyntheticStreets(recipe.train_data)[0]])
     torch.manual_seed(0)
@@ -96,4 +94,4 @@ def test_what_is_not_made_of_sweeps_is_refused() -> None:
     with pytest.raises(ValueError, match="no intensity and times of LiDAR returns"):
         pack_sweeps([room])
     with pytest.raises(ValueError, match="in_channels is 3, but sweeps have 2"):
-        OutdoorDetectionModel(tiny("streets-detect", "encoder.in_channels=3"))
+        OutdoorDetectionModel(tiny("encoder.in_channels=3"))

@@ -23,14 +23,16 @@ from ponder_tasks.recipe import (
     OutdoorDetectRecipe,
     PointFinetuneRecipe,
     PretrainingRecipe,
+    VolumeDetectRecipe,
 )
+from ponder_tasks.volume_weights import with_volume_source
 
 SCRATCH = "scratch"
 ENCODER_PREFIX = "encoder."
 OUTDOOR_PREFIXES = ("source.encoder.", "source.lidar.encoder.")
 """Where outdoor pre-training keeps the LiDAR's encoder: alone, or beside cameras."""
 
-PointRecipe = PretrainingRecipe | PointFinetuneRecipe | ImportRecipe
+PointRecipe = PretrainingRecipe | PointFinetuneRecipe | VolumeDetectRecipe | ImportRecipe
 """A recipe whose encoder is a SparseUNet."""
 
 RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
@@ -59,6 +61,10 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
     weights = load_weights(Path(source))
     if isinstance(recipe, OutdoorDetectRecipe):
         return _with_voxelnet(recipe, weights, recipe.encoder.backend, source, condition)
+    if isinstance(recipe, VolumeDetectRecipe):
+        if condition is not None:
+            raise ValueError(f"--condition {condition}: a volume of sensors has no conditions; leave it out")
+        return with_volume_source(recipe, weights, source)
     assert isinstance(recipe, PointFinetuneRecipe), "all other tasks have a SparseUNet"
     trained = point_recipe(weights)
     encoder = trained.encoder.model_copy(update={"backend": recipe.encoder.backend})

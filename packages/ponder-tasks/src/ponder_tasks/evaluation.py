@@ -27,10 +27,12 @@ from ponder_tasks.recipe import (
     DetectRecipe,
     ImportRecipe,
     InstanceRecipe,
+    OutdoorDetectionRecipe,
     OutdoorDetectRecipe,
     PretrainRecipe,
     ReconstructRecipe,
     SegmentRecipe,
+    VolumeDetectRecipe,
 )
 from ponder_tasks.reconstruct.evaluation import measure_reconstruction
 from ponder_tasks.reconstruct.model import ReconstructionModel
@@ -118,7 +120,7 @@ def evaluate_run(
             f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); voting and benchmarks' files are for "
             "semantic segmentation: leave --vote and --export out"
         )
-    if options.nuscenes_export and not isinstance(weights.recipe, OutdoorDetectRecipe):
+    if options.nuscenes_export and not isinstance(weights.recipe, OutdoorDetectionRecipe):
         raise ValueError(
             f"{run} is a run of {weights.recipe.name} ({weights.recipe.task}); --export nuscenes is for detection "
             "outdoors: leave --export out"
@@ -132,7 +134,7 @@ def evaluate_run(
             return _evaluate_segmentation(run, weights, weights.recipe, options, device)
         case DetectRecipe():
             return _evaluate_detection(run, weights, weights.recipe, options.data, device)
-        case OutdoorDetectRecipe():
+        case OutdoorDetectRecipe() | VolumeDetectRecipe():
             return _evaluate_outdoor_detection(run, weights, weights.recipe, options, device)
         case InstanceRecipe():
             return _evaluate_instances(run, weights, weights.recipe, options.data, device)
@@ -209,7 +211,7 @@ def _evaluate_detection(
 
 
 def _evaluate_outdoor_detection(
-    run: Path, weights: Weights, recipe: OutdoorDetectRecipe, options: EvaluationOptions, device: str
+    run: Path, weights: Weights, recipe: OutdoorDetectionRecipe, options: EvaluationOptions, device: str
 ) -> Evaluation:
     config = scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data
     measured = evaluate_outdoor_detection(

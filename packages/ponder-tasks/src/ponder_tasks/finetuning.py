@@ -13,6 +13,7 @@ from ponder_tasks.recipe import (
     OutdoorDetectRecipe,
     ReconstructRecipe,
     SegmentRecipe,
+    VolumeDetectRecipe,
 )
 from ponder_tasks.reconstruct.task import ReconstructTask
 from ponder_tasks.segment.task import SegmentTask
@@ -42,7 +43,7 @@ def finetune_task(recipe: FinetuneRecipe, *, initialise: bool = True) -> Task:
             return SegmentTask(recipe, initialise=initialise)
         case DetectRecipe():
             return DetectTask(recipe, initialise=initialise)
-        case OutdoorDetectRecipe():
+        case OutdoorDetectRecipe() | VolumeDetectRecipe():
             return OutdoorDetectTask(recipe, initialise=initialise)
         case InstanceRecipe():
             return InstanceTask(recipe, initialise=initialise)

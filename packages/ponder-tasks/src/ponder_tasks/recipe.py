@@ -20,9 +20,10 @@ from ponder_tasks.instances.scorer import ScorerConfig
 from ponder_tasks.instances.suppression import SelectionConfig
 from ponder_tasks.language import LanguageConfig
 from ponder_tasks.optimizer import OptimizerConfig
-from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor.recipe import SensorRecipe, StreetsPretrainRecipe
 from ponder_tasks.outdoor_detect.center_head import CenterHeadConfig
 from ponder_tasks.outdoor_detect.query_head import QueryHeadConfig
+from ponder_tasks.outdoor_detect.volume_neck import VolumeNeckConfig
 from ponder_tasks.pretrain.labels import LabelsConfig
 from ponder_tasks.pretrain.released_code import ReleasedCodeConfig
 from ponder_tasks.reconstruct.config import (
@@ -170,14 +171,35 @@ class ReconstructRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
     evaluation: ReconstructionEvaluationConfig = ReconstructionEvaluationConfig()
 
 
+OutdoorHeadConfig = Annotated[CenterHeadConfig | QueryHeadConfig, Field(discriminator="kind")]
+"""What reads boxes off a volume outdoors."""
+
+
 class OutdoorDetectRecipe(FinetuneRecipe, frozen=True, extra="forbid"):
     """Detection of driving scenes' boxes, with velocity and attribute, in a VoxelNet's volume of LiDAR sweeps."""
 
     task: Literal["outdoor-detect"] = "outdoor-detect"
     encoder: VoxelNetConfig
     augmentation: AugmentationConfig
-    head: Annotated[CenterHeadConfig | QueryHeadConfig, Field(discriminator="kind")]
+    head: OutdoorHeadConfig
 
+
+class VolumeDetectRecipe(FinetuneRecipe, SensorRecipe, frozen=True, extra="forbid"):
+    """Detection of the same in the volume that outdoor pre-training learns: of LiDAR, cameras, or both.
+
+    ``encoder_source`` is a run whose volume was made of the same sensors, or of more.
+    """
+
+    task: Literal["volume-detect"] = "volume-detect"
+    volume_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
+        description="cells of the box along x, y and z; need not be those of pre-training"
+    )
+    neck: VolumeNeckConfig = Field(default=VolumeNeckConfig(), description="between the volume and the head")
+    head: OutdoorHeadConfig
+
+
+OutdoorDetectionRecipe = OutdoorDetectRecipe | VolumeDetectRecipe
+"""A recipe of detection outdoors."""
 
 PretrainingRecipe = PretrainRecipe | StreetsPretrainRecipe
 """A recipe of pre-training, indoors or outdoors."""
@@ -189,6 +211,7 @@ TrainingRecipe = (
     | DetectRecipe
     | ReconstructRecipe
     | OutdoorDetectRecipe
+    | VolumeDetectRecipe
 )
 """A recipe that the trainer can follow."""
 

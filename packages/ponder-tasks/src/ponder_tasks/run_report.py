@@ -18,6 +18,7 @@ TITLES = {
     "instances": "Instance segmentation",
     "detect": "Detection",
     "outdoor-detect": "Detection outdoors",
+    "volume-detect": "Detection outdoors",
     "reconstruct": "Surface reconstruction",
 }
 

@@ -1,7 +1,9 @@
 """``ponder bench``: what pre-training is worth, as one table and one page."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -10,6 +12,9 @@ from typer.core import TyperCommand
 from ponder_cli.consoles import print_note, results
 from ponder_cli.errors import INTERRUPTED
 from ponder_cli.group import PonderGroup
+
+if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
+    from ponder_tasks.bench.suite import Suite
 
 MINUTES = {"cpu": 60.0}
 """Budgets with a name: ``cpu`` is an hour of two CPU cores."""
@@ -45,6 +50,18 @@ Scans = Annotated[
         help="Labelled real scans scene0000_00 to scene0005_01; without: rooms only.",
     ),
 ]
+OnlyOutdoor = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="TASK", help="detection, segmentation or ablations; may be given again."),
+]
+Drives = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        help="nuScenes (v1.0-mini or v1.0-trainval), to pre-train on one real keyframe too and show it.",
+    ),
+]
 
 
 class BenchCommand(TyperCommand):
@@ -66,16 +83,51 @@ def indoor(
     data: Scans = None,
 ) -> None:
     """Rooms and real scans: segmentation, instances, detection and reconstruction. What is finished is not repeated."""
-    seconds = 60.0 * minutes_of(budget)
-    from ponder_tasks.bench.bench import run_bench
     from ponder_tasks.bench.indoor import indoor_suite
+
+    _run(context, indoor_suite, BenchRequest(budget=budget, output=output, seeds=seeds, only=only, data=data))
+
+
+@bench.command(cls=BenchCommand)
+def outdoor(
+    context: typer.Context,
+    budget: Budget = "cpu",
+    output: Output = Path("runs/bench-outdoor"),
+    seeds: Seeds = None,
+    only: OnlyOutdoor = None,
+    data: Drives = None,
+) -> None:
+    """Synthetic streets: detection by LiDAR, cameras and both, segmentation, ablations. Finished runs stay."""
+    from ponder_tasks.bench.outdoor import outdoor_suite
+
+    _run(
+        context, outdoor_suite, BenchRequest(budget=budget, output=output, seeds=seeds, only=only, data=data)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchRequest:
+    """What was typed after the name of a benchmark."""
+
+    budget: str
+    output: Path
+    seeds: int | None
+    only: list[str] | None
+    data: Path | None
+
+
+def _run(context: typer.Context, make_suite: "Callable[[Path | None], Suite]", request: BenchRequest) -> None:
+    """Plan a benchmark, run it, and print its tables and where its files are."""
+    seconds = 60.0 * minutes_of(request.budget)
+    from ponder_tasks.bench.bench import run_bench
     from ponder_tasks.bench.plan import make_plan
     from ponder_tasks.bench.running import BenchStopped
     from ponder_tasks.report.wording import duration
 
     from ponder_cli.watching import watching
 
-    plan = make_plan(indoor_suite(data).only(only or ()), budget=seconds, seeds=seeds)
+    suite = make_suite(request.data).only(request.only or ())
+    plan = make_plan(suite, budget=seconds, seeds=request.seeds)
     for note in plan.suite.notes:
         print_note(note)
     print_note(
@@ -83,7 +135,9 @@ def indoor(
         f"steps): about {duration(plan.seconds)} on two quiet cores"
     )
     try:
-        end = run_bench(plan, output, command=context.obj.command, listening=watching, tell=print_note)
+        end = run_bench(
+            plan, request.output, command=context.obj.command, listening=watching, tell=print_note
+        )
     except (BenchStopped, KeyboardInterrupt) as stop:
         print_note(f"interrupted: {stop}; the same command goes on from here".replace(": ;", ";"))
         raise typer.Exit(INTERRUPTED) from stop

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ponder_tasks.bench.ablation_scores import AblationResult, read_ablations
 from ponder_tasks.bench.page import BenchPage, write_bench_page
-from ponder_tasks.bench.pictures import compared_pictures
+from ponder_tasks.bench.pictures import ComparedPictures, compared_pictures
 from ponder_tasks.bench.plan import Plan, run_name
+from ponder_tasks.bench.rendered import rendered_pictures
 from ponder_tasks.bench.running import Listening, run_plan, seconds_of
 from ponder_tasks.bench.scores import Result, read_results
-from ponder_tasks.bench.table import json_table, markdown_table
+from ponder_tasks.bench.table import json_table, markdown_ablation, markdown_table
 from ponder_tasks.run_folder import installed_versions, write_atomically
 
 
@@ -24,6 +26,7 @@ class BenchEnd:
     json: Path
     page: Path
     seconds: float
+    ablations: tuple[AblationResult, ...] = ()
 
 
 def run_bench(
@@ -50,12 +53,14 @@ def run_bench(
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
     end = BenchEnd(
         results=results,
+        ablations=read_ablations(plan, output),
         table=output / "table.md",
         json=output / "results.json",
         page=output / "index.html",
         seconds=seconds,
     )
-    write_atomically(end.table, markdown_table(results, plan.seeds))
+    tables = [markdown_table(results, plan.seeds)] if results else []
+    write_atomically(end.table, "\n".join([*tables, *(markdown_ablation(one) for one in end.ablations)]))
     tree = {
         "bench": plan.suite.name,
         "command": command,
@@ -66,7 +71,7 @@ def run_bench(
         "measured_seconds": round(seconds, 1),
         "machine": machine,
     }
-    write_atomically(end.json, json_table(results, **tree))
+    write_atomically(end.json, json_table(results, end.ablations, **tree))
     page = _page(plan, output, end, machine=machine, command=command)
     write_bench_page(end.page, page)
     return end
@@ -79,11 +84,17 @@ def _page(plan: Plan, output: Path, end: BenchEnd, *, machine: str, command: str
         notes=plan.suite.notes,
         results=end.results,
         pictures=tuple(
-            compared_pictures(
-                output / run_name(comparison, "scratch", 0), output / run_name(comparison, "pretrained", 0)
+            ComparedPictures(
+                title=comparison.title,
+                cloud=compared_pictures(
+                    output / run_name(comparison, "scratch", 0),
+                    output / run_name(comparison, "pretrained", 0),
+                ),
             )
             for comparison in plan.suite.comparisons
         ),
+        ablations=end.ablations,
+        rendered=rendered_pictures(plan, output),
         seeds=plan.seeds,
         share=plan.share,
         estimated=plan.seconds,

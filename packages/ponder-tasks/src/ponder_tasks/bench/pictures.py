@@ -1,19 +1,31 @@
 """Pictures of one comparison: one scene that no training has seen, its truth, and what both models say of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ponder_tasks.checkpoint import load_weights
 from ponder_tasks.detect.evaluation import detect_in_scene
 from ponder_tasks.detect.pictures import detected_pictures
 from ponder_tasks.instances.pictures import instance_pictures
 from ponder_tasks.instances.prediction import find_instances
+from ponder_tasks.outdoor_detect.detector import build_detector
+from ponder_tasks.outdoor_detect.evaluation import DetectedScene
+from ponder_tasks.outdoor_detect.pictures import detected_pictures as boxes_from_above
 from ponder_tasks.prediction.box_predictor import BoxPredictor
 from ponder_tasks.prediction.instance_predictor import InstancePredictor
 from ponder_tasks.prediction.predictors import ClassPredictor, load_predictor
-from ponder_tasks.recipe import DetectRecipe, InstanceRecipe, ReconstructRecipe, SegmentRecipe
+from ponder_tasks.recipe import (
+    DetectRecipe,
+    InstanceRecipe,
+    OutdoorDetectionRecipe,
+    OutdoorDetectRecipe,
+    ReconstructRecipe,
+    SegmentRecipe,
+    VolumeDetectRecipe,
+)
 from ponder_tasks.reconstruct.evaluation import reconstruct_shape
 from ponder_tasks.reconstruct.model import ReconstructionModel
 from ponder_tasks.reconstruct.pictures import shape_pictures
@@ -22,6 +34,14 @@ from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.scene_sources import open_scenes, open_shapes
 from ponder_tasks.segment.evaluation import segment_scene
 from ponder_tasks.segment.pictures import segmented_pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedPictures:
+    """A comparison's title, and one scene as both of its models see it."""
+
+    title: str
+    cloud: CloudPictures
 
 
 def compared_pictures(scratch: Path, pretrained: Path) -> CloudPictures:
@@ -42,6 +62,8 @@ def first_scene_pictures(run: Path) -> CloudPictures:
             model.load_state_dict(dict(load_weights(run).tensors))
             shape = open_shapes(recipe.val_data).shape(0)
             return shape_pictures(reconstruct_shape(model.eval(), shape, recipe, seed=0))
+        case OutdoorDetectRecipe() | VolumeDetectRecipe():
+            return _street_pictures(run, recipe)
         case SegmentRecipe() | InstanceRecipe() | DetectRecipe():
             return _scene_pictures(run, recipe)
         case _:
@@ -60,6 +82,15 @@ def _scene_pictures(run: Path, recipe: SegmentRecipe | InstanceRecipe | DetectRe
             return detected_pictures(detect_in_scene(predictor.model, scene), predictor.model.classes)
         case _:
             raise AssertionError(f"a {type(predictor).__name__} of a {type(recipe).__name__}")
+
+
+@torch.no_grad()
+def _street_pictures(run: Path, recipe: OutdoorDetectionRecipe) -> CloudPictures:
+    model = build_detector(recipe)
+    model.load_state_dict(dict(load_weights(run).tensors))
+    scene = open_scenes(recipe.val_data)[0]
+    found = model.eval().detect_scene(scene)
+    return boxes_from_above(DetectedScene(index=0, scene=scene, found=found), model.head.grid)
 
 
 def side_by_side(scratch: CloudPictures, pretrained: CloudPictures) -> CloudPictures:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from ponder_tasks.bench.suite import Comparison, Suite
-from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
+from ponder_tasks.bench.suite import Ablation, Comparison, Pretraining, Suite
+from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 
 Arm = Literal["scratch", "pretrained"]
 ARMS: tuple[Arm, Arm] = ("scratch", "pretrained")
@@ -15,7 +15,7 @@ LEAST_SHARE = 0.3
 
 LEAST_STEPS = 2
 
-TrainedRecipe = TypeVar("TrainedRecipe", PretrainRecipe, FinetuneRecipe)
+TrainedRecipe = TypeVar("TrainedRecipe", bound=PretrainingRecipe | FinetuneRecipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class PlannedRun:
     """One run: its folder's name, its recipe, and the run whose encoder it starts from, if any."""
 
     name: str
-    recipe: PretrainRecipe | FinetuneRecipe
+    recipe: PretrainingRecipe | FinetuneRecipe
     follows: str | None
     seconds: float
 
@@ -36,7 +36,8 @@ class Plan:
         suite: what is compared.
         seeds: how often each run is repeated.
         share: of the recipes' own steps.
-        runs: seed by seed, so that a plan that is stopped has compared everything with the first.
+        runs: seed by seed, so that a plan that is stopped has compared everything with the first; then what is shown,
+            and the ablations.
     """
 
     suite: Suite
@@ -76,23 +77,34 @@ def plan_of_share(suite: Suite, share: float, seeds: int) -> Plan:
     """Return the plan in which every run takes ``share`` of the steps of its recipe, rounded, but at least two."""
     runs = []
     for seed in range(seeds):
-        for pretraining in suite.pretrainings:
-            recipe = prepared(pretraining.recipe, share, seed)
-            runs.append(
-                PlannedRun(
-                    name=f"{pretraining.name}-{seed}",
-                    recipe=recipe,
-                    follows=None,
-                    seconds=pretraining.cost.seconds(recipe.trainer.steps),
-                )
-            )
+        runs += [_pretraining_run(pretraining, share, seed) for pretraining in suite.pretrainings]
         runs += [_task_run(comparison, arm, share, seed) for comparison in suite.comparisons for arm in ARMS]
-    return Plan(suite=suite, seeds=seeds, share=share, runs=tuple(runs))
+    runs += [_pretraining_run(pretraining, share, 0) for pretraining in suite.shown]
+    for ablation in suite.ablations:
+        runs += _ablation_runs(ablation, share)
+    once = {run.name: run for run in reversed(runs)}  # of equal names the first stays
+    return Plan(
+        suite=suite, seeds=seeds, share=share, runs=tuple(run for run in runs if once[run.name] is run)
+    )
 
 
 def run_name(comparison: Comparison, arm: Arm, seed: int) -> str:
     """Return the name of a run's folder."""
     return f"{comparison.name}-{arm}-{seed}"
+
+
+def variant_run(comparison: Comparison, pretraining: Pretraining | None) -> str:
+    """Return the name of the run of an ablation's task after ``pretraining``: one of the comparison's own, if so."""
+    if pretraining is None:
+        return run_name(comparison, "scratch", 0)
+    if pretraining.name == comparison.pretraining:
+        return run_name(comparison, "pretrained", 0)
+    return f"{comparison.name}-after-{pretraining.name}-0"
+
+
+def pretraining_run(pretraining: Pretraining, seed: int) -> str:
+    """Return the name of a pre-training's folder."""
+    return f"{pretraining.name}-{seed}"
 
 
 def prepared(recipe: TrainedRecipe, share: float, seed: int) -> TrainedRecipe:
@@ -102,14 +114,40 @@ def prepared(recipe: TrainedRecipe, share: float, seed: int) -> TrainedRecipe:
     return recipe.model_copy(update={"trainer": trainer})
 
 
-def _task_run(comparison: Comparison, arm: Arm, share: float, seed: int) -> PlannedRun:
-    recipe = prepared(comparison.recipe, share, seed)
+def _pretraining_run(pretraining: Pretraining, share: float, seed: int) -> PlannedRun:
+    recipe = prepared(pretraining.recipe, share, seed)
     return PlannedRun(
-        name=run_name(comparison, arm, seed),
+        name=pretraining_run(pretraining, seed),
         recipe=recipe,
-        follows=f"{comparison.pretraining}-{seed}" if arm == "pretrained" else None,
-        seconds=comparison.cost.seconds(recipe.trainer.steps),
+        follows=None,
+        seconds=pretraining.cost.seconds(recipe.trainer.steps),
     )
+
+
+def _task_run(comparison: Comparison, arm: Arm, share: float, seed: int) -> PlannedRun:
+    follows = f"{comparison.pretraining}-{seed}" if arm == "pretrained" else None
+    return _run_of_task(comparison, run_name(comparison, arm, seed), follows, share, seed)
+
+
+def _ablation_runs(ablation: Ablation, share: float) -> list[PlannedRun]:
+    """Return the pre-trainings of an ablation, each followed by its task."""
+    runs = []
+    for variant in ablation.variants:
+        follows = None
+        if variant.pretraining is not None:
+            runs.append(_pretraining_run(variant.pretraining, share, 0))
+            follows = runs[-1].name
+        name = variant_run(ablation.comparison, variant.pretraining)
+        runs.append(_run_of_task(ablation.comparison, name, follows, share, 0))
+    return runs
+
+
+def _run_of_task(
+    comparison: Comparison, name: str, follows: str | None, share: float, seed: int
+) -> PlannedRun:
+    recipe = prepared(comparison.recipe, share, seed)
+    seconds = comparison.cost.seconds(recipe.trainer.steps)
+    return PlannedRun(name=name, recipe=recipe, follows=follows, seconds=seconds)
 
 
 def _largest_share(suite: Suite, budget: float, seeds: int) -> float:

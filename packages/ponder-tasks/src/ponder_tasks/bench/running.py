@@ -13,7 +13,7 @@ from ponder_tasks.finetuning import run_finetuning
 from ponder_tasks.listener import Measurement, TrainingListener
 from ponder_tasks.overrides import flatten
 from ponder_tasks.pretrain.task import run_pretraining
-from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
+from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 from ponder_tasks.run_folder import RunFolder, write_atomically
 
 TIMES_FILE = "bench.json"
@@ -46,18 +46,18 @@ def run_plan(
         bring_to_end(recipe, path, command=command, listening=listening)
 
 
-def complete_recipe(planned: PlannedRun, output: Path) -> PretrainRecipe | FinetuneRecipe:
+def complete_recipe(planned: PlannedRun, output: Path) -> PretrainingRecipe | FinetuneRecipe:
     """Return the recipe of a run with the encoder it starts from, which is then finished.
 
     Raises:
         ValueError: when the run it follows cannot be read.
     """
-    if planned.follows is None or isinstance(planned.recipe, PretrainRecipe):
+    if planned.follows is None or isinstance(planned.recipe, PretrainingRecipe):
         return planned.recipe
     return with_encoder(planned.recipe, str(output / planned.follows))
 
 
-def is_finished(recipe: PretrainRecipe | FinetuneRecipe, path: Path) -> bool:
+def is_finished(recipe: PretrainingRecipe | FinetuneRecipe, path: Path) -> bool:
     """Return whether the run of ``recipe`` in ``path`` was finished before.
 
     Raises:
@@ -70,7 +70,7 @@ def is_finished(recipe: PretrainRecipe | FinetuneRecipe, path: Path) -> bool:
 
 
 def bring_to_end(
-    recipe: PretrainRecipe | FinetuneRecipe, path: Path, *, command: str, listening: Listening
+    recipe: PretrainingRecipe | FinetuneRecipe, path: Path, *, command: str, listening: Listening
 ) -> None:
     """Train ``recipe`` in ``path``, from its last checkpoint where it has one, and note how long it took.
 
@@ -85,7 +85,7 @@ def bring_to_end(
         shutil.rmtree(path)  # killed before its first checkpoint: there is nothing to go on from
     before, started = seconds_of(path), time.monotonic()
     with listening() as listener:
-        if isinstance(recipe, PretrainRecipe):
+        if isinstance(recipe, PretrainingRecipe):
             end = run_pretraining(recipe, path, command=command, listener=listener, resume=resume)
         else:
             end = run_finetuning(recipe, path, command=command, listener=listener, resume=resume)
@@ -120,7 +120,7 @@ def closing_measurement(path: Path, name: str) -> Measurement:
     return found
 
 
-def _check_same(recipe: PretrainRecipe | FinetuneRecipe, folder: RunFolder) -> None:
+def _check_same(recipe: PretrainingRecipe | FinetuneRecipe, folder: RunFolder) -> None:
     wanted = dict(flatten(recipe.model_dump(mode="json")))
     there = dict(flatten(folder.recipe().model_dump(mode="json")))
     differing = [key for key in wanted if wanted[key] != there.get(key)]

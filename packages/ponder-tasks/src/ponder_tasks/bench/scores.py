@@ -70,25 +70,29 @@ class Result:
 
 
 def read_results(plan: Plan, output: Path) -> tuple[Result, ...]:
-    """Return the results of a plan all of whose runs are finished, in the order of its comparisons.
+    """Return the results of a plan all of whose runs are finished: of each comparison in order, one of each measure.
 
     Raises:
         ValueError: when a run has not measured what is compared.
     """
-    return tuple(_result(comparison, plan, output) for comparison in plan.suite.comparisons)
+    return tuple(
+        _result(comparison, measure, plan, output)
+        for comparison in plan.suite.comparisons
+        for measure in comparison.measures
+    )
 
 
-def _result(comparison: Comparison, plan: Plan, output: Path) -> Result:
+def _result(comparison: Comparison, measure: str, plan: Plan, output: Path) -> Result:
     def scores(arm: Arm) -> Sequence[Measurement]:
         runs = [output / run_name(comparison, arm, seed) for seed in range(plan.seeds)]
-        return [closing_measurement(run, comparison.measure) for run in runs]
+        return [closing_measurement(run, measure) for run in runs]
 
     scratch, pretrained = scores("scratch"), scores("pretrained")
     planned = next(run for run in plan.runs if run.name == run_name(comparison, "scratch", 0))
     return Result(
         name=comparison.name,
         title=comparison.title,
-        measure=comparison.measure,
+        measure=measure,
         unit=scratch[0].unit,
         better=scratch[0].better,
         steps=planned.recipe.trainer.steps,

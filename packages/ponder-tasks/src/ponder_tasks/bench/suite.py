@@ -1,19 +1,28 @@
-"""What a benchmark compares: encoders learned without labels, and tasks learned from scratch and on top of them."""
+"""What a benchmark compares: encoders learned without labels, and tasks learned from scratch and on top of them.
+
+Beside that it may vary the pre-training itself (ablations), and show pictures that a pre-trained model renders.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ponder_tasks.bench.cost import Cost
-from ponder_tasks.recipe import FinetuneRecipe, PretrainRecipe
+from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretraining:
-    """An encoder that is learned without labels, by a name that comparisons call it by."""
+    """An encoder that is learned without labels, by a name that comparisons call it by.
+
+    Attributes:
+        name: of its runs, e.g. ``pretrain-rooms``.
+        title: over the pictures that its first run renders; empty: the page shows none.
+    """
 
     name: str
-    recipe: PretrainRecipe
+    recipe: PretrainingRecipe
     cost: Cost
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,7 @@ class Comparison:
         task: what ``--only`` chooses by, e.g. ``segmentation``.
         pretraining: name of the pre-training.
         measure: the measurement that is compared.
+        further: others that are compared beside it.
     """
 
     name: str
@@ -35,6 +45,40 @@ class Comparison:
     pretraining: str
     measure: str
     cost: Cost
+    further: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Everything that is compared."""
+        return (self.measure, *self.further)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to pre-train, by a label; None: not at all."""
+
+    label: str
+    pretraining: Pretraining | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """The task of ``comparison`` after each of several ways to pre-train, with the first seed only.
+
+    Attributes:
+        name: what ``--only`` may choose it by.
+        title: what is varied.
+        variants: those that are one and the same run as one of the comparison are not made twice.
+    """
+
+    name: str
+    title: str
+    comparison: Comparison
+    variants: tuple[Variant, ...]
+
+
+ABLATIONS = "ablations"
+"""What ``--only`` chooses all ablations by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +89,8 @@ class Suite:
         name: what ``ponder bench`` calls it.
         title, notes: what its page says first.
         pretrainings, comparisons: what is run.
+        ablations: what is run after that, once.
+        shown: what is pre-trained once, for its pictures alone.
     """
 
     name: str
@@ -52,16 +98,24 @@ class Suite:
     notes: tuple[str, ...]
     pretrainings: tuple[Pretraining, ...]
     comparisons: tuple[Comparison, ...]
+    ablations: tuple[Ablation, ...] = ()
+    shown: tuple[Pretraining, ...] = ()
 
     def only(self, tasks: Sequence[str]) -> "Suite":
         """Return the comparisons of ``tasks`` (or called so), and the pre-trainings they need; all where none is named.
+
+        Ablations are a task of their own, which brings what it needs. What is only shown is left out.
 
         Raises:
             ValueError: when there is none of a task.
         """
         if not tasks:
             return self
-        known = sorted({one.task for one in self.comparisons} | {one.name for one in self.comparisons})
+        known = sorted(
+            {one.task for one in self.comparisons}
+            | {one.name for one in (*self.comparisons, *self.ablations)}
+            | ({ABLATIONS} if self.ablations else set())
+        )
         unknown = [task for task in tasks if task not in known]
         if unknown:
             raise ValueError(
@@ -73,4 +127,6 @@ class Suite:
             self,
             comparisons=kept,
             pretrainings=tuple(one for one in self.pretrainings if one.name in needed),
+            ablations=tuple(one for one in self.ablations if ABLATIONS in tasks or one.name in tasks),
+            shown=(),
         )

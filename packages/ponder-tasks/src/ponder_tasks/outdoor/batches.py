@@ -12,7 +12,7 @@ from ponder_tasks.outdoor.image_batch import SceneImages
 from ponder_tasks.outdoor.image_window import prepare_images
 from ponder_tasks.outdoor.open_space import highest_beam
 from ponder_tasks.outdoor.rays import draw_street_rays
-from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor.recipe import SensorRecipe, StreetsPretrainRecipe
 
 
 class StreetSequence(StepSequence[StreetSample]):
@@ -65,7 +65,7 @@ def street_sample(scene: Scene, recipe: StreetsPretrainRecipe, generator: torch.
 
 
 def street_images(
-    views: Sequence[View], recipe: StreetsPretrainRecipe, generator: torch.Generator | None
+    views: Sequence[View], recipe: SensorRecipe, generator: torch.Generator | None
 ) -> SceneImages | None:
     """Return what the cameras' network sees of ``views``, at random by ``generator``; None where none looks.
 
@@ -78,7 +78,7 @@ def street_images(
     return prepare_images(views, camera.window, generator, with_depth=camera.supervises_depth)
 
 
-def whole_street(scene: Scene, recipe: StreetsPretrainRecipe) -> StreetBatch:
+def whole_street(scene: Scene, recipe: SensorRecipe) -> StreetBatch:
     """Return all of ``scene`` as a batch without rays; nothing is random, and the frame stays the LiDAR's."""
     plain = SampleConfig(
         grid_size=recipe.sample.grid_size,

@@ -26,7 +26,7 @@ class StreetsPretrainModel(nn.Module):
 
     def __init__(self, recipe: StreetsPretrainRecipe) -> None:
         super().__init__()
-        self.source = build_source(recipe)
+        self.source = build_source(recipe, recipe.renderer.volume_shape)
         self.renderer = VolumeRenderer(recipe.renderer, in_channels=self.source.out_channels)
         self.box = recipe.box
         self.loss_config = recipe.losses

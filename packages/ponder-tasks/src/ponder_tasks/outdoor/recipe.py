@@ -1,4 +1,4 @@
-"""The recipe of outdoor pre-training."""
+"""The recipe of outdoor pre-training, and what it shares with every other of a vehicle's sensors."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from ponder_data import NuScenesConfig, SampleConfig, SyntheticStreetsConfig
 from ponder_encoders import SparseUNetConfig
 from ponder_encoders.fusion import VolumeFusionConfig
 from ponder_render import RendererConfig, RenderingLossConfig
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from ponder_tasks.optimizer import OptimizerConfig
 from ponder_tasks.outdoor.box import BoxConfig
@@ -20,22 +20,12 @@ StreetDataConfig = Annotated[SyntheticStreetsConfig | NuScenesConfig, Field(disc
 Sensors = Literal["lidar", "camera", "fusion"]
 
 
-class StreetsPretrainRecipe(BaseModel):
-    """Pre-training by rendering in a fixed box about a vehicle; no label is read."""
+class SensorRecipe(BaseModel, frozen=True, extra="forbid"):
+    """What every recipe says that makes a volume, in a fixed box about the vehicle, of what its sensors saw."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: Literal["pretrain-streets"] = "pretrain-streets"
-    name: str
-    description: str = ""
-    sensors: Sensors = Field(
-        default="lidar", description="what the volume is made of; all render the same pictures"
-    )
-    train_data: StreetDataConfig
-    val_data: StreetDataConfig
+    sensors: Sensors = Field(default="lidar", description="what the volume is made of")
     box: BoxConfig = BoxConfig()
     sample: SampleConfig
-    rays: StreetRaysConfig = StreetRaysConfig()
     encoder: SparseUNetConfig = Field(description="of the LiDAR; unused by cameras alone")
     camera: CameraVolumeConfig = Field(
         default=CameraVolumeConfig(), description="the image network and its lift; unused by the LiDAR alone"
@@ -43,6 +33,39 @@ class StreetsPretrainRecipe(BaseModel):
     fusion: VolumeFusionConfig = Field(
         default=VolumeFusionConfig(), description="how the volumes of both become one"
     )
+
+    @property
+    def looks_at_pictures(self) -> bool:
+        """Whether pictures are an input, and not at most what is rendered."""
+        return self.sensors != "lidar"
+
+    @model_validator(mode="after")
+    def _stays_in_the_frame_of_the_box(self) -> "SensorRecipe":
+        augmentation = self.sample.augmentation
+        if augmentation.center or augmentation.tilt > 0:
+            raise ValueError(
+                f"sample.augmentation.center is {augmentation.center} and tilt {augmentation.tilt}: the box lies fixed "
+                "about the vehicle and its sky is up; set center=false and tilt=0"
+            )
+        if not augmentation.keeps_views:
+            raise ValueError(
+                "sample.augmentation.elastic bends space, which no camera can follow; set elastic.probability=0"
+            )
+        return self
+
+
+class StreetsPretrainRecipe(SensorRecipe, frozen=True, extra="forbid"):
+    """Pre-training by rendering in a fixed box about a vehicle; no label is read.
+
+    Whatever the sensors, the same pictures are rendered.
+    """
+
+    task: Literal["pretrain-streets"] = "pretrain-streets"
+    name: str
+    description: str = ""
+    train_data: StreetDataConfig
+    val_data: StreetDataConfig
+    rays: StreetRaysConfig = StreetRaysConfig()
     renderer: RendererConfig = Field(
         description="its boxes are the recipe's box: extent and margin are unused"
     )
@@ -56,23 +79,8 @@ class StreetsPretrainRecipe(BaseModel):
     optimizer: OptimizerConfig = OptimizerConfig()
     trainer: TrainerConfig = TrainerConfig()
 
-    @property
-    def looks_at_pictures(self) -> bool:
-        """Whether pictures are an input, and not only what is rendered."""
-        return self.sensors != "lidar"
-
     @model_validator(mode="after")
-    def _stays_in_the_frame_of_the_box(self) -> "StreetsPretrainRecipe":
-        augmentation = self.sample.augmentation
-        if augmentation.center or augmentation.tilt > 0:
-            raise ValueError(
-                f"sample.augmentation.center is {augmentation.center} and tilt {augmentation.tilt}: the box lies fixed "
-                "about the vehicle and its sky is up; set center=false and tilt=0"
-            )
-        if not augmentation.keeps_views:
-            raise ValueError(
-                "sample.augmentation.elastic bends space, which no camera can follow; set elastic.probability=0"
-            )
+    def _renders_no_classes(self) -> "StreetsPretrainRecipe":
         if self.renderer.field.semantic_channels is not None:
             raise ValueError(
                 "renderer.field.semantic_channels is set, but no labels are used: set it to null"

@@ -3,18 +3,17 @@
 from ponder_tasks.outdoor.camera_source import CameraSource
 from ponder_tasks.outdoor.fused_source import FusedSource
 from ponder_tasks.outdoor.lidar_source import LidarSource
-from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
+from ponder_tasks.outdoor.recipe import SensorRecipe
 from ponder_tasks.outdoor.volume_source import VolumeSource
 
 
-def build_source(recipe: StreetsPretrainRecipe) -> VolumeSource:
-    """Return the untrained volume source of the recipe's sensors.
+def build_source(recipe: SensorRecipe, shape: tuple[int, int, int]) -> VolumeSource:
+    """Return the untrained volume source of the recipe's sensors, with ``shape`` cells along x, y and z of its box.
 
     Raises:
         ImportError: cameras are encoded, but timm is not installed.
         ValueError: the image network is unknown, or its weights cannot be had.
     """
-    shape = recipe.renderer.volume_shape
     match recipe.sensors:
         case "lidar":
             return LidarSource(recipe.encoder, recipe.box, shape)

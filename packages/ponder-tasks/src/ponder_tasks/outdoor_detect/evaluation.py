@@ -10,12 +10,11 @@ from ponder_data import NuScenes, Scene
 from torch import Tensor
 
 from ponder_tasks.metrics.nuscenes_detection import NuScenesFigures, check_devkit, measure_nuscenes_detection
+from ponder_tasks.outdoor_detect.detector import Detector, build_detector, sensors_used
 from ponder_tasks.outdoor_detect.driving_boxes import Detections
-from ponder_tasks.outdoor_detect.model import OutdoorDetectionModel
 from ponder_tasks.outdoor_detect.results import RESULTS_FILE, sample_results, write_results
-from ponder_tasks.outdoor_detect.sweep_batch import pack_sweeps
 from ponder_tasks.outdoor_detect.tables_of_scenes import ScenesWithTables
-from ponder_tasks.recipe import OutdoorDetectRecipe
+from ponder_tasks.recipe import OutdoorDetectionRecipe
 from ponder_tasks.scene_config import SceneConfig
 
 
@@ -38,16 +37,15 @@ class MeasuredDetection:
 
 
 @torch.no_grad()
-def detect_in_keyframes(model: OutdoorDetectionModel, scenes: NuScenes) -> Iterator[DetectedScene]:
+def detect_in_keyframes(model: Detector, scenes: NuScenes) -> Iterator[DetectedScene]:
     """Detect in one keyframe after the other."""
     for index in range(len(scenes)):
         scene = scenes[index]
-        found = model.detect(pack_sweeps([scene]).to(model.device))[0]
-        yield DetectedScene(index=index, scene=scene, found=found.to("cpu"))
+        yield DetectedScene(index=index, scene=scene, found=model.detect_scene(scene).to("cpu"))
 
 
 def measure_outdoor_detection(
-    model: OutdoorDetectionModel, scenes: NuScenes, *, show: int = 0, export: Path | None = None
+    model: Detector, scenes: NuScenes, *, show: int = 0, export: Path | None = None
 ) -> MeasuredDetection:
     """Return what the official devkit says of the model's boxes.
 
@@ -73,13 +71,14 @@ def measure_outdoor_detection(
             shown.append(detected)
     with tempfile.TemporaryDirectory(prefix="ponder-results-") as folder:
         path = (export or Path(folder)) / RESULTS_FILE
-        write_results(path, results, lidar=True, camera=False)
+        lidar, camera = sensors_used(model.recipe)
+        write_results(path, results, lidar=lidar, camera=camera)
         figures = measure_nuscenes_detection(scenes.path, scenes.config.version, tuple(results), path)
     return MeasuredDetection(scenes=len(scenes), figures=figures, shown=tuple(shown))
 
 
 def evaluate_outdoor_detection(
-    recipe: OutdoorDetectRecipe,
+    recipe: OutdoorDetectionRecipe,
     tensors: Mapping[str, Tensor],
     config: SceneConfig,
     *,
@@ -91,7 +90,7 @@ def evaluate_outdoor_detection(
     Raises:
         ValueError: when the scenes have no official tables or are not there, or ``export`` holds something.
     """
-    model = OutdoorDetectionModel(recipe)
+    model = build_detector(recipe)
     model.load_state_dict(dict(tensors))
     with ScenesWithTables(config) as data:
         return measure_outdoor_detection(model.eval().to(device), data.scenes, export=export)

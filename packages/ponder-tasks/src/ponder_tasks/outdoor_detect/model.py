@@ -1,55 +1,20 @@
-"""The model of detection outdoors: a feature volume, and a head that reads boxes off it."""
+"""The model of detection in LiDAR sweeps alone: a VoxelNet, and a head that reads boxes off its volume."""
 
 import torch
 from jaxtyping import Float
+from ponder_data import Scene
 from ponder_encoders import VoxelNet, VoxelNetConfig
 from ponder_encoders.image.voxel_grid import VoxelGrid
+from ponder_encoders.sparse.backend import choose_backend
 from ponder_encoders.sparse.dense import densify
 from ponder_render import Losses
 from torch import Tensor, nn
 
-from ponder_tasks.outdoor_detect.center_decoding import center_detections
-from ponder_tasks.outdoor_detect.center_head import CenterHead, CenterHeadConfig
-from ponder_tasks.outdoor_detect.center_targets import center_losses, center_targets
-from ponder_tasks.outdoor_detect.driving_boxes import Detections, DrivingBoxes, boxes_of_scenes
-from ponder_tasks.outdoor_detect.query_head import QueryHead, QueryHeadConfig
-from ponder_tasks.outdoor_detect.query_losses import query_detections, query_losses
-from ponder_tasks.outdoor_detect.sweep_batch import SWEEP_CHANNELS, SweepBatch
+from ponder_tasks.outdoor_detect.driving_boxes import Detections
+from ponder_tasks.outdoor_detect.sweep_batch import SWEEP_CHANNELS, SweepBatch, pack_sweeps
+from ponder_tasks.outdoor_detect.true_boxes import true_boxes
+from ponder_tasks.outdoor_detect.volume_head import VolumeHead
 from ponder_tasks.recipe import OutdoorDetectRecipe
-
-
-class VolumeHead(nn.Module):
-    """A head of either kind on any volume: losses against true boxes, and detections.
-
-    Args:
-        grid: where the volume's cells lie.
-        channels: of the volume.
-        config: the kind of head and its sizes.
-    """
-
-    def __init__(self, grid: VoxelGrid, channels: int, config: CenterHeadConfig | QueryHeadConfig) -> None:
-        super().__init__()
-        self.grid = grid
-        self.network: CenterHead | QueryHead
-        if isinstance(config, CenterHeadConfig):
-            self.network = CenterHead(channels, grid.shape[2], config)
-        else:
-            self.network = QueryHead(channels, grid.lower, grid.upper, config)
-
-    def losses(
-        self, volume: Float[Tensor, "batch channels X Y Z"], truth: tuple[DrivingBoxes, ...]
-    ) -> Losses:
-        """Return the losses of what is read off ``volume``; boxes that do not stand over the grid count nothing."""
-        if isinstance(self.network, CenterHead):
-            config = self.network.config
-            return center_losses(self.network(volume), center_targets(truth, self.grid, config), config)
-        return query_losses(self.network(volume), truth, self.grid, self.network.config)
-
-    def detect(self, volume: Float[Tensor, "batch channels X Y Z"]) -> tuple[Detections, ...]:
-        """Return the boxes believed in each scene."""
-        if isinstance(self.network, CenterHead):
-            return center_detections(self.network(volume), self.grid, self.network.config)
-        return query_detections(self.network(volume), self.network.config)
 
 
 class OutdoorDetectionModel(nn.Module):
@@ -79,6 +44,10 @@ class OutdoorDetectionModel(nn.Module):
             self.encoder.eval()
         return self
 
+    def backend(self) -> str:
+        """Return the name of the sparse convolution backend in use."""
+        return choose_backend(self.recipe.encoder.backend, self.device).name
+
     @property
     def device(self) -> torch.device:
         """Where the model is."""
@@ -90,12 +59,11 @@ class OutdoorDetectionModel(nn.Module):
         Raises:
             ValueError: when a scene of the batch does not know its boxes.
         """
-        if batch.boxes is None:
-            raise ValueError(
-                f"not all of the scenes {', '.join(batch.names)} have boxes, so detection cannot be learned from them; "
-                "use annotated data, such as streets or nuscenes"
-            )
-        return self.head.losses(self.volume(batch), boxes_of_scenes(batch.boxes))
+        return self.head.losses(self.volume(batch), true_boxes(batch.boxes, batch.names))
+
+    def detect_scene(self, scene: Scene) -> Detections:
+        """Return the boxes believed in ``scene``."""
+        return self.detect(pack_sweeps([scene]).to(self.device))[0]
 
     def detect(self, batch: SweepBatch) -> tuple[Detections, ...]:
         """Return the boxes believed in each scene of ``batch``."""

@@ -1,19 +1,17 @@
-"""The detection job outdoors: a head on a VoxelNet, and the report it leaves."""
+"""The detection job outdoors: a head on a volume, and the report it leaves."""
 
 from functools import cached_property
 
 import torch
-from ponder_encoders.sparse.backend import choose_backend
 
-from ponder_tasks.encoder_source import start_voxelnet
+from ponder_tasks.batches import StepSequence
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.nuscenes_detection import check_devkit
+from ponder_tasks.outdoor_detect.detector import build_detector, detector_batches, start_detector
 from ponder_tasks.outdoor_detect.evaluation import measure_outdoor_detection
-from ponder_tasks.outdoor_detect.model import OutdoorDetectionModel
 from ponder_tasks.outdoor_detect.pictures import detected_pictures
-from ponder_tasks.outdoor_detect.sweep_batch import SweepSequence
 from ponder_tasks.outdoor_detect.tables_of_scenes import ScenesWithTables
-from ponder_tasks.recipe import OutdoorDetectRecipe
+from ponder_tasks.recipe import OutdoorDetectionRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.run_report import write_run_report
 from ponder_tasks.scene_sources import open_scenes
@@ -29,15 +27,15 @@ class OutdoorDetectTask:
         ImportError: when the official devkit, which measures, is not installed.
     """
 
-    def __init__(self, recipe: OutdoorDetectRecipe, *, initialise: bool = True) -> None:
+    def __init__(self, recipe: OutdoorDetectionRecipe, *, initialise: bool = True) -> None:
         torch.manual_seed(recipe.trainer.seed)
         check_devkit()
         self.recipe = recipe
         self.scenes = open_scenes(recipe.train_data)
         self.validation = open_scenes(recipe.val_data)
-        self.model = OutdoorDetectionModel(recipe)
+        self.model = build_detector(recipe)
         if initialise:
-            start_voxelnet(self.model.encoder, recipe)
+            start_detector(self.model)
 
     @cached_property
     def tables(self) -> ScenesWithTables:
@@ -53,18 +51,12 @@ class OutdoorDetectTask:
         return len(self.validation)
 
     def backend(self) -> str:
-        """Return the name of the sparse convolution backend in use."""
-        return choose_backend(self.recipe.encoder.backend, self.model.device).name
+        """Return what computes the volume."""
+        return self.model.backend()
 
-    def batches(self, rank: int, world_size: int) -> SweepSequence:
+    def batches(self, rank: int, world_size: int) -> StepSequence:
         """Return the training batches of one process."""
-        return SweepSequence(
-            self.scenes,
-            self.recipe.augmentation,
-            self.recipe.trainer,
-            rank=rank,
-            world_size=world_size,
-        )
+        return detector_batches(self.recipe, self.scenes, rank=rank, world_size=world_size)
 
     def validate(self) -> tuple[Measurement, ...]:
         """Return NDS, mAP and the five errors on the validation scenes."""

@@ -12,6 +12,11 @@ from ponder_tasks.recipes.meshes_reconstruct import meshes_reconstruct
 from ponder_tasks.recipes.nuscenes_camera import nuscenes_camera, nuscenes_fusion
 from ponder_tasks.recipes.nuscenes_lidar import nuscenes_lidar
 from ponder_tasks.recipes.nuscenes_semseg import lidarseg_semseg, nuscenes_semseg
+from ponder_tasks.recipes.nuscenes_volume_detect import (
+    nuscenes_camera_detect,
+    nuscenes_fusion_detect,
+    nuscenes_lidar_detect,
+)
 from ponder_tasks.recipes.rgbd import rgbd
 from ponder_tasks.recipes.rooms import rooms
 from ponder_tasks.recipes.rooms_detect import rooms_detect, rooms_detect_pointnet
@@ -30,8 +35,14 @@ from ponder_tasks.recipes.scannet_semseg import scannet_semseg
 from ponder_tasks.recipes.scans import scans
 from ponder_tasks.recipes.streets import streets
 from ponder_tasks.recipes.streets_camera import streets_camera, streets_fusion
-from ponder_tasks.recipes.streets_detect import nuscenes_detect, streets_detect, streets_detect_uvtr
+from ponder_tasks.recipes.streets_detect import (
+    streets_camera_detect,
+    streets_detect,
+    streets_detect_uvtr,
+    streets_fusion_detect,
+)
 from ponder_tasks.recipes.streets_semseg import streets_semseg
+from ponder_tasks.recipes.voxelnet_detect import nuscenes_detect, streets_detect_voxelnet
 
 RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     rooms,
@@ -60,7 +71,13 @@ RECIPES: tuple[Callable[[], TrainingRecipe], ...] = (
     meshes_reconstruct,
     streets_detect,
     streets_detect_uvtr,
+    streets_camera_detect,
+    streets_fusion_detect,
+    streets_detect_voxelnet,
     nuscenes_detect,
+    nuscenes_lidar_detect,
+    nuscenes_camera_detect,
+    nuscenes_fusion_detect,
     scannet_semseg,
     scannet200_semseg,
     scannet_joint,
