@@ -295,3 +295,24 @@ def test_importance_samples_follow_the_sdf_that_is_rendered(
     new = importance_distances(few.samples.distance, few.values.sdf, 64 / half_side, 6)
     expected, _ = torch.cat([few.samples.distance, new], dim=1).sort(dim=1)
     torch.testing.assert_close(more.samples.distance, expected)
+
+
+def test_normalised_points_say_nothing_by_the_size_of_their_features() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(40, 4, generator=generator, dtype=torch.float64)
+    coord = torch.rand(40, 3, generator=generator, dtype=torch.float64)
+    size = 0.5 + 30 * torch.rand(40, 1, generator=generator, dtype=torch.float64)
+    scene = coord, torch.tensor([40]), torch.zeros(1, 3), torch.ones(1, 3)
+
+    def table(features: Tensor, *, normalise: bool) -> Tensor:
+        return make_renderer(normalise_points=normalise).build_volume(features, *scene).table
+
+    centred = features - features.mean(dim=1, keepdim=True)
+    unit = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(table(features, normalise=True), table(unit, normalise=False))
+    torch.testing.assert_close(
+        table(size * features, normalise=True), table(features, normalise=True), rtol=1e-3, atol=1e-3
+    )
+    assert not torch.allclose(
+        table(size * features, normalise=False), table(features, normalise=False), atol=0.1
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -41,6 +42,11 @@ class RendererConfig(BaseModel):
         "None: each scene's own bounds",
     )
     margin: float = Field(default=0.1, ge=0, description="metres of space around the scene's bounds")
+    normalise_points: bool = Field(
+        default=False,
+        description="bring the features of every point to mean 0 and variance 1 over their channels before they are "
+        "pooled, so that the encoder says nothing by their size",
+    )
     volume_precision: Precision = Field(
         default="full",
         description="in which the volume is stored: bfloat16 and float16 halve it; queries add up in float32",
@@ -121,7 +127,8 @@ class VolumeRenderer(nn.Module):
         config = self.config
         with _full_precision(features):
             bounds = scene_bounds(lower, upper, config.extent, config.margin)
-            projected = self.project(features.to(self.dtype))
+            wide = features.to(self.dtype)
+            projected = self.project(F.layer_norm(wide, wide.shape[1:]) if config.normalise_points else wide)
             pooled = densify(projected, coord, offsets, bounds, config.volume_shape)
         return self._finished(pooled.features, pooled.count, bounds)
 

@@ -24,7 +24,9 @@ def rooms_features() -> PretrainRecipe:
         "sample": sample.model_copy(
             update={"augmentation": augmentation, "masking": MaskingConfig(kind="none")}
         ),
-        "renderer": renderer.model_copy(update={"volume_shape": (12, 12, 6), "dense": dense, "field": field}),
+        "renderer": renderer.model_copy(
+            update={"volume_shape": (12, 12, 6), "normalise_points": True, "dense": dense, "field": field}
+        ),
         "losses": RenderingLossConfig(color=3.0, truncation=0.3),
         "trainer": recipe.trainer.model_copy(update={"steps": 480}),
     }
