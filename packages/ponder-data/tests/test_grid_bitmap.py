@@ -1,15 +1,14 @@
 """Cells found by the bitmap of all cells are those found by sorting, field by field and draw by draw."""
 
-import os
-import subprocess
 import sys
 from dataclasses import fields
 
+import ponder_data.grid
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ponder_data.grid import occupied_cells
+from ponder_data.grid import grid_sample, occupied_cells
 from ponder_data.grid.bitmap import CELLS_PER_POINT, LEAST_POINTS, BitmapCells, bitmap_cells, bitmap_is_faster
 from ponder_data.grid.sorting import SortedCells, sort_cells
 from ponder_data.grid.span import GridSpan, grid_span
@@ -37,7 +36,7 @@ def assert_same(coord: Tensor, span: GridSpan, share_seed: int) -> None:
 
 
 @needs_numba
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     points=st.one_of(st.integers(1, 80), st.integers(500, 1600)),
@@ -108,15 +107,12 @@ def test_what_the_bitmap_cannot_hold_is_sorted() -> None:
 
 
 @needs_numba
-def test_numba_is_imported_when_a_large_cloud_comes_and_not_before() -> None:
-    program = """
-import sys
-import torch
-from ponder_data import grid_sample
-
-grid_sample(torch.rand(2000, 3), 0.1)
-assert "numba" not in sys.modules
-grid_sample(torch.rand(30_000, 3), 0.1)
-assert "numba" in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+def test_small_clouds_do_without_importing_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = "ponder_data.grid.bitmap_kernels"  # the one module that imports it
+    monkeypatch.delitem(sys.modules, kernels, raising=False)
+    monkeypatch.delattr(ponder_data.grid, "bitmap_kernels", raising=False)
+    grid_sample(torch.rand(2000, 3), 0.1)
+    assert kernels not in sys.modules
+    if has_numba():
+        grid_sample(torch.rand(LEAST_POINTS, 3), 0.1)
+        assert kernels in sys.modules

@@ -11,11 +11,11 @@ from ponder_data.grid.sorting import SortedCells
 from ponder_data.grid.span import GridSpan
 from ponder_data.optional import has_numba
 
-LEAST_POINTS = 20_000
-"""Smaller clouds are sorted within two milliseconds; importing numba takes half a second."""
+LEAST_POINTS = 50_000
+"""Smaller clouds are sorted within a few milliseconds; importing numba takes a second."""
 
-CELLS_PER_POINT = 256
-"""A bitmap is gone through once, and takes 16 bytes for 64 cells: here, 64 bytes a point at most."""
+CELLS_PER_POINT = 128
+"""A bitmap is gone through once, and takes 16 bytes for 64 cells: here, 32 bytes a point at most."""
 
 BLOCK = 512
 """Points that are divided by the cell at a time, in the processor's cache."""
@@ -88,7 +88,7 @@ def bitmap_cells(coord: Float[Tensor, "points 3"], span: GridSpan) -> BitmapCell
         words,
         inverse.numpy(),
     )
-    occupied = bitmap_kernels.count_before(words)
+    occupied = int(bitmap_kernels.count_before(words))
     grid_coord = torch.empty(occupied, 3, dtype=torch.int64)
     bitmap_kernels.list_cells(words, ny, nz, grid_coord.numpy())
     bitmap_kernels.rank_cells(words, inverse.numpy())
