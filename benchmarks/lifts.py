@@ -87,14 +87,16 @@ def training(forward: Callable[[], LiftedVolume]) -> Callable[[], object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=LIFTS, help="measure one lift")
     parser.add_argument("--peak", choices=LIFTS, help="print the peak memory of one lift, GB")
     arguments = parser.parse_args()
     if arguments.peak:
         forward, _, _ = problem(arguments.peak)
         print(peak_of(training(forward)))
         return
+    names = (arguments.only,) if arguments.only else LIFTS
     steps: dict[str, Callable[[], object]] = {}
-    for name in LIFTS:
+    for name in names:
         forward, kept, _ = problem(name)
         steps[f"{name}|all"] = training(forward)
         if kept is not None:
@@ -103,7 +105,7 @@ def main() -> None:
     times = median_times(steps, arguments.rounds)
     print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, Python {sys.version.split()[0]}")
     print("| lift | forward, s | forward + backward, s | with kept plan, s | peak, GB |")
-    for name in LIFTS:
+    for name in names:
         peak = float(run_apart("--peak", name))
         row = [times.get(f"{name}|{kind}") for kind in ("forward", "all", "kept")]
         print(f"| {name} | " + " | ".join("" if v is None else f"{v:.2f}" for v in (*row, peak)) + " |")

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,15 @@ from .rgbd_room_folder import INTRINSICS, Folder
 
 # The tensors of these tests are tiny: more threads only wait for each other, terribly so on a busy machine.
 torch.set_num_threads(1)
+
+
+Value = TypeVar("Value")
+
+
+def known(value: Value | None) -> Value:
+    """Return what a scene of these tests has, though other scenes may lack it."""
+    assert value is not None
+    return value
 
 
 def random_rotation(generator: torch.Generator) -> Tensor:

@@ -66,6 +66,17 @@ def test_floor_is_taken_in_float64() -> None:
     assert grid_sample(coord, 0.01).grid_coord.tolist() == [[0, 0, 0], [16, 0, 0]]
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("points", [70, 50_000])
+def test_the_cloud_itself_stays_as_it_was(kind: torch.dtype, points: int) -> None:
+    coord = torch.randn(points, 3, generator=torch.Generator().manual_seed(0), dtype=kind)
+    before = coord.clone()
+    kept = grid_sample(coord, 0.3, torch.Generator().manual_seed(0))
+    assert torch.equal(coord, before)
+    lowest = torch.floor(before.double() / 0.3).amin(dim=0)
+    assert torch.equal(kept.grid_coord, (torch.floor(before[kept.index].double() / 0.3) - lowest).long())
+
+
 def test_cells_may_differ_by_axis() -> None:
     coord = torch.tensor([[0.0, 0.0, 0.0], [0.3, 0.3, 0.3], [0.9, 0.9, 0.9]])
     assert grid_sample(coord, (0.25, 1.0, 0.5)).grid_coord.tolist() == [[0, 0, 0], [1, 0, 0], [3, 0, 1]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ponder_data import MaskingConfig, SampleConfig, Scene, Scenes, View
+from ponder_data import MaskingConfig, MixConfig, SampleConfig, Scene, Scenes, View
 from ponder_tasks.batches import BatchSequence
 
 SCENE_POINTS = 300
@@ -77,10 +77,11 @@ def sequence_of(
     batch_size: int = 2,
     steps: int = 8,
     seed: int = 3,
+    mix: MixConfig | None = None,
     rank: int = 0,
     world_size: int = 1,
 ) -> BatchSequence:
-    """Return batches with everything random in them: masks, augmentation, rays."""
+    """Return batches with everything random in them: masks, augmentation, rays, or pairs in place of rays."""
     sample = SampleConfig(
         grid_size=0.1, masking=MaskingConfig(kind="random", ratio=0.5), views_per_scene=1, rays_per_view=5
     )
@@ -90,7 +91,8 @@ def sequence_of(
         batch_size=batch_size,
         steps=steps,
         seed=seed,
-        rays=True,
+        rays=mix is None,
+        mix=mix,
         rank=rank,
         world_size=world_size,
     )

@@ -4,7 +4,10 @@ import pytest
 import torch
 from points_dataset import BoxOfPoints, assert_same
 from points_dataset import sequence_of as sequence
+from ponder_data import MixConfig
 from ponder_tasks.batches import ATTEMPTS, scene_order, seeded_generator
+from ponder_tasks.broken_scenes import BrokenScenes
+from ponder_tasks.loading import BatchLoader
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before():
@@ -12,6 +15,26 @@ def test_a_batch_does_not_depend_on_what_was_asked_before():
     asked = sequence()
     for step in (5, 0, 7, 5):
         assert_same(asked[step], straight[step])
+
+
+def test_pairs_of_a_batch_are_mixed_alike_whoever_asks():
+    def mixed(seed=3):
+        return sequence(batch_size=4, steps=6, mix=MixConfig(probability=0.6), seed=seed)
+
+    straight = [mixed()[step] for step in range(6)]
+    assert {len(batch.names) for batch in straight} == {2, 3, 4}
+    assert all(batch.rays is None for batch in straight)
+    assert {name for batch in straight for names in batch.names for name in names.split("+")} == {
+        f"points-{i}" for i in range(5)
+    }
+    asked = mixed()
+    for step in (5, 0, 3, 5):
+        assert_same(asked[step], straight[step])
+    broken = BrokenScenes(5, 0.0, [].append)
+    with BatchLoader(mixed(), first=0, workers=0, broken=broken) as loader:
+        for batch, expected in zip(loader, straight, strict=True):
+            assert_same(batch, expected)
+    assert [batch.names for batch in straight] != [mixed(seed=4)[step].names for step in range(6)]
 
 
 def test_an_epoch_visits_every_scene_once():

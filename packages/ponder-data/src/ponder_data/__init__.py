@@ -49,6 +49,7 @@ from ponder_data.export import write_points_ply
 from ponder_data.fusion import Cloud, fuse_views
 from ponder_data.grid import GridCell, GridSample, grid_fragments, grid_sample, sample_scene, scene_fragments
 from ponder_data.layouts import LAYOUTS, Layout, detect_layout, open_dataset
+from ponder_data.mixed_samples import mix_samples
 from ponder_data.mixture import MixPart, Mixture, Visits, class_map, merged_classes, relabelled
 from ponder_data.normals import estimate_normals
 from ponder_data.nuscenes.classes import (
@@ -221,6 +222,7 @@ __all__ = [
     "is_cache",
     "mask_points",
     "merged_classes",
+    "mix_samples",
     "normals_from_depth",
     "open_dataset",
     "open_folder",

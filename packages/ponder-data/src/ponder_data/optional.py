@@ -1,7 +1,8 @@
-"""The one place where the packages of the extras ``laser`` and ``colmap`` are asked for."""
+"""The one place where the packages of the extras ``laser``, ``colmap`` and ``cpu`` are asked for."""
 
 import importlib
 import importlib.util
+from functools import cache
 from types import ModuleType
 
 
@@ -30,6 +31,12 @@ def load_pycolmap() -> ModuleType:
         ImportError: naming the extra, where it is not installed.
     """
     return _load("pycolmap", extra="colmap", purpose="models of COLMAP are read with pycolmap")
+
+
+@cache
+def has_numba() -> bool:
+    """Whether ``numba``, which compiles loops over many points, is installed (extra ``cpu``); does not import it."""
+    return importlib.util.find_spec("numba") is not None
 
 
 def _load(*names: str, extra: str, purpose: str) -> ModuleType:

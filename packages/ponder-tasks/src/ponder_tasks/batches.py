@@ -9,7 +9,19 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from ponder_data import Batch, Mixture, Rays, Sample, SampleConfig, Scenes, Visits, collate, prepare_sample
+from ponder_data import (
+    Batch,
+    MixConfig,
+    Mixture,
+    Rays,
+    Sample,
+    SampleConfig,
+    Scenes,
+    Visits,
+    collate,
+    mix_samples,
+    prepare_sample,
+)
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -105,6 +117,10 @@ class StepSequence(Dataset[TrainingBatch], ABC, Generic[SampleType]):
     def pack(self, samples: Sequence[SampleType]) -> TrainingBatch:
         """Return the batch of ``samples``."""
 
+    def batch_of(self, samples: Sequence[SampleType], step: int) -> TrainingBatch:
+        """Return the batch of ``step``, whose samples these are; what is drawn for a whole batch is drawn here."""
+        return self.pack(samples)
+
     @abstractmethod
     def scene_name(self, index: int) -> str:
         """Return what a person would call scene ``index``."""
@@ -124,7 +140,7 @@ class StepSequence(Dataset[TrainingBatch], ABC, Generic[SampleType]):
         return self.steps
 
     def __getitem__(self, step: int) -> TrainingBatch:
-        return self.pack([self.prepare(position).sample for position in self.positions(step)])
+        return self.batch_of([self.prepare(position).sample for position in self.positions(step)], step)
 
     def positions(self, step: int) -> range:
         """Return the positions whose samples make the batch of ``step``."""
@@ -186,6 +202,7 @@ class BatchSequence(StepSequence[Sample]):
         steps: int,
         seed: int,
         rays: bool,
+        mix: MixConfig | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -200,9 +217,10 @@ class BatchSequence(StepSequence[Sample]):
         self.scenes = scenes
         self.sample = sample
         self.rays = rays
+        self.mix = MixConfig() if mix is None else mix
 
     def __getitem__(self, step: int) -> Batch:
-        return self.pack([self.prepare(position).sample for position in self.positions(step)])
+        return self.batch_of([self.prepare(position).sample for position in self.positions(step)], step)
 
     def draw(self, index: int, generator: torch.Generator) -> Sample:
         """Return the sample without pictures: their rays are drawn."""
@@ -213,6 +231,11 @@ class BatchSequence(StepSequence[Sample]):
         """Return the batch of ``samples``."""
         return collate(samples)
 
+    def batch_of(self, samples: Sequence[Sample], step: int) -> Batch:
+        """Return the batch of ``step``, pairs of its samples mixed where asked for."""
+        generator = seeded_generator(self.seed, 5, step, self.rank)
+        return self.pack(mix_samples(samples, self.mix, self.sample.cell, generator))
+
     def scene_name(self, index: int) -> str:
         """Return the scene's dataset and its number in it."""
         if isinstance(self.scenes, Mixture):
@@ -222,7 +245,14 @@ class BatchSequence(StepSequence[Sample]):
 
 
 def training_batches(
-    scenes: Scenes, sample: SampleConfig, trainer: TrainerConfig, *, rays: bool, rank: int, world_size: int
+    scenes: Scenes,
+    sample: SampleConfig,
+    trainer: TrainerConfig,
+    *,
+    rays: bool,
+    mix: MixConfig | None = None,
+    rank: int,
+    world_size: int,
 ) -> BatchSequence:
     """Return the batches of one process for all steps that ``trainer`` says."""
     return BatchSequence(
@@ -232,6 +262,7 @@ def training_batches(
         steps=trainer.steps * trainer.accumulate,
         seed=trainer.seed,
         rays=rays,
+        mix=mix,
         rank=rank,
         world_size=world_size,
     )

@@ -69,7 +69,7 @@ class BatchLoader:
             self._ask_ahead()
             for sample in prepared:
                 self._broken.note(sample.broken)
-            self._next = self._sequence.pack([sample.sample for sample in prepared])
+            self._next = self._sequence.batch_of([sample.sample for sample in prepared], self._step)
 
     def __enter__(self) -> "BatchLoader":
         return self

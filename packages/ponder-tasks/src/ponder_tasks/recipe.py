@@ -6,7 +6,7 @@ every run folder, so that the run can be repeated.
 
 from typing import Annotated, Literal
 
-from ponder_data import AugmentationConfig, SampleConfig
+from ponder_data import AugmentationConfig, MixConfig, SampleConfig
 from ponder_encoders import PointNet2Config, SparseUNetConfig, VoxelNetConfig
 from ponder_render import RendererConfig, RenderingLossConfig
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -116,6 +116,7 @@ class SegmentRecipe(PointFinetuneRecipe, frozen=True, extra="forbid"):
         default=None,
         description="the head compares points with text embeddings of the classes; null: a linear head",
     )
+    mix: MixConfig = MixConfig()
     losses: SegmentationLossConfig = SegmentationLossConfig()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ponder_data.checks.color_agreement import check_color_agreement
 from ponder_data.checks.depth_files import check_depth_files
 from ponder_data.checks.depth_scale import check_depth_scale
 from ponder_data.checks.duplicates import Fingerprint, check_duplicates, fingerprint
@@ -128,6 +129,7 @@ def _examined(
     findings += check_labels(scene, files, scenes.class_names or scene.class_names)
     if not any(finding.check in ("not_finite", "pose") for finding in findings):
         findings += [*check_depth_scale(scene, files), *check_reprojection(scene, files)]
+        findings += check_color_agreement(scene, files)
     splits = splits_of(scenes, index)
     return findings, fingerprint(scene.name, cloud_file(files), splits, scene.coord) if _has_cloud(
         scene

@@ -2,7 +2,7 @@
 
 import torch
 
-from ponder_data.grid import GridCell, sort_cells
+from ponder_data.grid import GridCell, occupied_cells
 from ponder_data.scene import Scene, take_points
 from ponder_data.transforms.random_drop import check_ratio
 
@@ -29,7 +29,7 @@ def block_mask(
         raise ValueError(f"block_mask: block_voxels is {block_voxels}; a block is at least 1 voxel wide")
     sides = grid_size if isinstance(grid_size, tuple) else (grid_size, grid_size, grid_size)
     block = (sides[0] * block_voxels, sides[1] * block_voxels, sides[2] * block_voxels)
-    cells = sort_cells(scene.coord, block)
+    cells = occupied_cells(scene.coord, block)
     blocks = cells.count.shape[0]
     order = torch.randperm(blocks, generator=generator, device=generator.device).to(scene.coord.device)
     enough = int((cells.count[order].cumsum(0) < min(2, len(scene))).sum()) + 1

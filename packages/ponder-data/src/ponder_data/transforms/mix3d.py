@@ -13,11 +13,13 @@ from ponder_data.transforms.center_shift import center_shift
 
 
 class MixConfig(BaseModel):
-    """How often a scene is laid over another. Off by default; indoor segmentation recipes use 0.8."""
+    """How often two scenes are laid over each other. Off by default; indoor segmentation recipes use 0.8."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    probability: float = Field(default=0.0, ge=0, le=1, description="share of the scenes that are mixed")
+    probability: float = Field(
+        default=0.0, ge=0, le=1, description="share of the pairs of scenes that are laid over each other"
+    )
 
 
 def draw_partner(index: int, scenes: int, config: MixConfig, generator: torch.Generator) -> int | None:

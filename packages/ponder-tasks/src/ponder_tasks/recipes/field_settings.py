@@ -1,7 +1,7 @@
 """Settings that published indoor recipes of sparse U-Nets share: augmentation, optimiser, grid.
 
-They are those of the scratch recipes that PonderV2's authors and others fine-tune with. Two things are not: scenes are
-not mixed in pairs (Mix3D), and all numbers are float32 unless ``trainer.precision`` says otherwise.
+They are those of the scratch recipes that PonderV2's authors and others fine-tune with. One thing is not: all numbers
+are float32 unless ``trainer.precision`` says otherwise.
 """
 
 from ponder_data import AugmentationConfig, ColorJitterConfig, MaskingConfig, SampleConfig

@@ -55,7 +55,13 @@ class SegmentTask:
         """Return the training batches of one process, without rays."""
         recipe = self.recipe
         return training_batches(
-            self.scenes, recipe.sample, recipe.trainer, rays=False, rank=rank, world_size=world_size
+            self.scenes,
+            recipe.sample,
+            recipe.trainer,
+            rays=False,
+            mix=recipe.mix,
+            rank=rank,
+            world_size=world_size,
         )
 
     def validate(self) -> tuple[Measurement, ...]:
