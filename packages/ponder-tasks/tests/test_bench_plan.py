@@ -60,6 +60,7 @@ def test_real_rooms_are_never_on_both_sides(scans: Path) -> None:
     for pretraining in suite.pretrainings:
         seen = rooms_of(pretraining.recipe.train_data) | rooms_of(pretraining.recipe.val_data)
         assert seen <= {"scene0000", "scene0001", "scene0002", "scene0003"}
+        assert isinstance(pretraining.recipe, PretrainRecipe)
         assert pretraining.recipe.labels is None
     assert rooms_of(suite.pretrainings[1].recipe.train_data) == set(TRAINING_ROOMS)
     detection = by_name["scans-detection"].recipe
