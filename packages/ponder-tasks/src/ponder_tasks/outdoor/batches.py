@@ -6,31 +6,22 @@ from dataclasses import replace
 import torch
 from ponder_data import AugmentationConfig, SampleConfig, Scene, Scenes, View, prepare_sample
 
-from ponder_tasks.batches import StepSequence, each_once
 from ponder_tasks.outdoor.batch import StreetBatch, StreetSample, pack_streets
 from ponder_tasks.outdoor.image_batch import SceneImages
 from ponder_tasks.outdoor.image_window import prepare_images
 from ponder_tasks.outdoor.open_space import highest_beam
 from ponder_tasks.outdoor.rays import draw_street_rays
 from ponder_tasks.outdoor.recipe import SensorRecipe, StreetsPretrainRecipe
+from ponder_tasks.scene_sequence import SceneSequence
 
 
-class StreetSequence(StepSequence[StreetSample]):
-    """Batches of augmented and masked driving scenes with the rays to render; see :class:`StepSequence`."""
+class StreetSequence(SceneSequence[StreetSample]):
+    """Batches of augmented and masked driving scenes with the rays to render; see :class:`SceneSequence`."""
 
     def __init__(
         self, scenes: Scenes, recipe: StreetsPretrainRecipe, *, rank: int = 0, world_size: int = 1
     ) -> None:
-        config = recipe.trainer
-        super().__init__(
-            (each_once(len(scenes)),),
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rank=rank,
-            world_size=world_size,
-        )
-        self.scenes = scenes
+        super().__init__(scenes, recipe.trainer, rank=rank, world_size=world_size)
         self.recipe = recipe
 
     def draw(self, index: int, generator: torch.Generator) -> StreetSample:
@@ -40,10 +31,6 @@ class StreetSequence(StepSequence[StreetSample]):
     def pack(self, samples: Sequence[StreetSample]) -> StreetBatch:
         """Return the batch of ``samples``."""
         return pack_streets(samples)
-
-    def scene_name(self, index: int) -> str:
-        """Return the scene's dataset and its number in it."""
-        return f"scene {index} of {self.scenes.name}"
 
 
 def street_sample(scene: Scene, recipe: StreetsPretrainRecipe, generator: torch.Generator) -> StreetSample:

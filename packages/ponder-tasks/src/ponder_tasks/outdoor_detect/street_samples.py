@@ -6,10 +6,10 @@ from dataclasses import replace
 import torch
 from ponder_data import Scene, Scenes, prepare_sample
 
-from ponder_tasks.batches import StepSequence, each_once
 from ponder_tasks.outdoor.batch import StreetBatch, StreetSample, pack_streets
 from ponder_tasks.outdoor.batches import street_images
 from ponder_tasks.recipe import VolumeDetectRecipe
+from ponder_tasks.scene_sequence import SceneSequence
 
 
 def boxed_street(scene: Scene, recipe: VolumeDetectRecipe, generator: torch.Generator) -> StreetSample:
@@ -30,22 +30,13 @@ def boxed_street(scene: Scene, recipe: VolumeDetectRecipe, generator: torch.Gene
     return StreetSample(sample=replace(prepared, scene=bare), open=None, pictures=pictures)
 
 
-class BoxedStreetSequence(StepSequence[StreetSample]):
-    """Batches of augmented driving scenes with their boxes; see :class:`StepSequence`."""
+class BoxedStreetSequence(SceneSequence[StreetSample]):
+    """Batches of augmented driving scenes with their boxes; see :class:`SceneSequence`."""
 
     def __init__(
         self, scenes: Scenes, recipe: VolumeDetectRecipe, *, rank: int = 0, world_size: int = 1
     ) -> None:
-        config = recipe.trainer
-        super().__init__(
-            (each_once(len(scenes)),),
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rank=rank,
-            world_size=world_size,
-        )
-        self.scenes = scenes
+        super().__init__(scenes, recipe.trainer, rank=rank, world_size=world_size)
         self.recipe = recipe
 
     def draw(self, index: int, generator: torch.Generator) -> StreetSample:
@@ -55,7 +46,3 @@ class BoxedStreetSequence(StepSequence[StreetSample]):
     def pack(self, samples: Sequence[StreetSample]) -> StreetBatch:
         """Return the batch of ``samples``."""
         return pack_streets(samples)
-
-    def scene_name(self, index: int) -> str:
-        """Return the scene's dataset and its number in it."""
-        return f"scene {index} of {self.scenes.name}"

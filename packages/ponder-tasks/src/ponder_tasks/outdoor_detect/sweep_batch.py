@@ -10,8 +10,8 @@ from ponder_data import AugmentationConfig, PackedBoxes, Rays, Scene, Scenes, au
 from ponder_encoders import PositionBatch
 from torch import Tensor
 
-from ponder_tasks.batches import StepSequence, each_once
 from ponder_tasks.recipe import TrainerConfig
+from ponder_tasks.scene_sequence import SceneSequence
 
 SWEEP_CHANNELS = 2
 """Intensity, and seconds before the keyframe."""
@@ -96,7 +96,7 @@ def pack_sweeps(scenes: Sequence[Scene]) -> SweepBatch:
     )
 
 
-class SweepSequence(StepSequence[Scene]):
+class SweepSequence(SceneSequence[Scene]):
     """``sequence[step]`` holds the augmented sweeps of that step's scenes."""
 
     def __init__(
@@ -108,15 +108,7 @@ class SweepSequence(StepSequence[Scene]):
         rank: int,
         world_size: int,
     ) -> None:
-        super().__init__(
-            (each_once(len(scenes)),),
-            batch_size=trainer.batch_size,
-            steps=trainer.steps * trainer.accumulate,
-            seed=trainer.seed,
-            rank=rank,
-            world_size=world_size,
-        )
-        self.scenes = scenes
+        super().__init__(scenes, trainer, rank=rank, world_size=world_size)
         self.augmentation = augmentation
 
     def draw(self, index: int, generator: torch.Generator) -> Scene:
@@ -126,7 +118,3 @@ class SweepSequence(StepSequence[Scene]):
     def pack(self, samples: Sequence[Scene]) -> SweepBatch:
         """Return the batch of ``samples``."""
         return pack_sweeps(samples)
-
-    def scene_name(self, index: int) -> str:
-        """Return the scene's dataset and its number in it."""
-        return f"scene {index} of {self.scenes.name}"
