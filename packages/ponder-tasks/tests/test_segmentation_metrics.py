@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ponder_tasks.metrics.segmentation import ConfusionMatrix
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, jaccard_score
 
 NAMES = ("wall", "floor", "chair", "lamp")
 
@@ -54,6 +55,19 @@ def test_agrees_with_a_loop_however_batches_are_cut(pairs: list[tuple[int, int]]
     assert metrics.macc == pytest.approx(mean_of_defined(accuracies))
     assert metrics.allacc == pytest.approx(overall)
     assert metrics.counts == tuple(truth.count(label) for label in range(4))
+
+
+def test_agrees_with_scikit_learn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    predicted = torch.randint(4, (500,), generator=generator)
+    truth = torch.randint(-1, 4, (500,), generator=generator)
+    matrix = ConfusionMatrix(NAMES)
+    matrix.add(predicted, truth)
+    known = (truth >= 0).numpy()
+    pair = truth.numpy()[known], predicted.numpy()[known]
+    assert matrix.counts().tolist() == confusion_matrix(*pair).tolist()
+    assert matrix.metrics().miou == pytest.approx(jaccard_score(*pair, average="macro"))
+    assert matrix.metrics().macc == pytest.approx(balanced_accuracy_score(*pair))
 
 
 def test_a_class_that_is_only_predicted_counts_in_the_iou_and_not_in_the_accuracy() -> None:

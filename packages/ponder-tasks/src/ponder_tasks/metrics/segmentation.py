@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Int
 from ponder_data.scene import IGNORE_LABEL
 from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ponder_tasks.listener import Measurement
 from ponder_tasks.metrics.class_figures import ClassFigure, ClassFigures
@@ -84,9 +83,7 @@ class ConfusionMatrix:
                 f"segmentation needs at least 2 classes, got {len(class_names)}: {list(class_names)}"
             )
         self.class_names = tuple(class_names)
-        self._matrix = MulticlassConfusionMatrix(
-            num_classes=len(self.class_names), ignore_index=IGNORE_LABEL, validate_args=False
-        )
+        self._counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.int64)
 
     def add(self, prediction: Int[Tensor, " points"], target: Int[Tensor, " points"]) -> None:
         """Add points: their predicted classes, and their true ones (-1 where unknown, which are left out).
@@ -96,11 +93,15 @@ class ConfusionMatrix:
         """
         self._check("predictions", prediction, lowest=0)
         self._check("targets", target, lowest=IGNORE_LABEL)
-        self._matrix.update(prediction.detach().cpu().long(), target.detach().cpu().long())
+        predicted, true = prediction.detach().cpu().long(), target.detach().cpu().long()
+        labelled = true != IGNORE_LABEL
+        classes = len(self.class_names)
+        cell = true[labelled] * classes + predicted[labelled]
+        self._counts += torch.bincount(cell, minlength=classes**2).view(classes, classes)
 
     def counts(self) -> Int[Tensor, "truth predicted"]:
         """Return the matrix: rows are true classes, columns predicted ones."""
-        return self._matrix.confmat.clone()
+        return self._counts.clone()
 
     def metrics(self) -> SegmentationMetrics:
         """Return the figures of everything added so far.
