@@ -1,6 +1,7 @@
 """Shapes: procedural furniture and folders of meshes."""
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,14 @@ def test_real_meshes_enclose_the_volume_that_their_triangles_say() -> None:
         shape = shapes.shape(index)
         assert isinstance(shape.solid, MeshSolid)
         assert shape.inside(point).mean() == pytest.approx(shape.solid.mesh.volume, rel=0.05)
+
+
+def test_workers_get_the_same_shapes(folder: Path) -> None:
+    """What was made before does not travel."""
+    furniture = FurnitureShapes(FurnitureShapesConfig(shapes=2, surface_points=100))
+    meshes = MeshFolder(MeshFolderConfig(path=folder, surface_points=100))
+    for shapes in (furniture, meshes):
+        shape = shapes.shape(1)
+        there = pickle.loads(pickle.dumps(shapes)).shape(1)
+        assert there.name == shape.name
+        np.testing.assert_array_equal(there.surface.point, shape.surface.point)

@@ -100,3 +100,9 @@ class FurnitureShapes:
             surface=union.sample_surface(config.surface_points, rng),
             side=frame.side,
         )
+
+    def __getstate__(self) -> FurnitureShapesConfig:
+        return self.config
+
+    def __setstate__(self, config: FurnitureShapesConfig) -> None:
+        self.__init__(config)

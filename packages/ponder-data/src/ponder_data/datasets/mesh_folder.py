@@ -104,6 +104,12 @@ class MeshFolder:
             name=path.stem, solid=solid, surface=solid.sample_surface(self.config.surface_points, rng)
         )
 
+    def __getstate__(self) -> MeshFolderConfig:
+        return self.config
+
+    def __setstate__(self, config: MeshFolderConfig) -> None:
+        self.__init__(config)
+
 
 def _is_chosen(index: int, config: MeshFolderConfig) -> bool:
     every = config.held_out_every
