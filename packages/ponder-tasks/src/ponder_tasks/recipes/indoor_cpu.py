@@ -9,6 +9,7 @@ from ponder_tasks.recipes.three_datasets import CONDITIONS, pictured
 
 def indoor_cpu() -> PretrainRecipe:
     """Return the recipe: ``rooms`` on real rooms, with norms for each dataset."""
+    recipe = rooms()
     changes = {
         "name": "indoor-cpu",
         "description": "pre-train on ScanNet, S3DIS and Structured3D with two CPU cores (--data FOLDER of all)",
@@ -16,5 +17,6 @@ def indoor_cpu() -> PretrainRecipe:
         "val_data": pictured("val", views=6, width=160),
         "encoder": small_encoder().model_copy(update={"conditions": CONDITIONS}),
         "losses": RenderingLossConfig(truncation=0.2),
+        "trainer": recipe.trainer.model_copy(update={"steps": 480}),
     }
-    return rooms().model_copy(update=changes)
+    return recipe.model_copy(update=changes)

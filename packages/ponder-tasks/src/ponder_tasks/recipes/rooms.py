@@ -55,17 +55,21 @@ def small_optimizer() -> OptimizerConfig:
 
 
 def rooms() -> PretrainRecipe:
-    """Return the recipe; its encoder never sees a label."""
+    """Return the recipe; its encoder never sees a label.
+
+    Colour counts twice as much as elsewhere, for it is what pictures lack longest; and where norms settle in the end,
+    plain batch normalisation renders as well as a renormalised one.
+    """
     return PretrainRecipe(
         name="rooms",
-        description="pre-train on procedural rooms: five to ten minutes on two CPU cores",
+        description="pre-train on procedural rooms: about five minutes on two CPU cores",
         train_data=SyntheticRoomsConfig(split="train", scenes=48, views=6, held_out_views=0),
         val_data=SyntheticRoomsConfig(split="val", scenes=4, views=6, held_out_views=2),
         sample=small_sample(),
-        encoder=small_encoder(),
+        encoder=small_encoder().model_copy(update={"renormalise": False}),
         renderer=small_renderer(),
-        losses=RenderingLossConfig(truncation=0.2),
+        losses=RenderingLossConfig(color=20.0, truncation=0.2),
         evaluation=RenderingEvaluationConfig(scenes=4, views_per_scene=2, pixel_stride=2),
         optimizer=small_optimizer(),
-        trainer=TrainerConfig(steps=480, batch_size=4, checkpoint_every=100, validate_every=0),
+        trainer=TrainerConfig(steps=230, batch_size=4, checkpoint_every=100, validate_every=0),
     )

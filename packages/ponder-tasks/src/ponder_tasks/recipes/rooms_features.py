@@ -4,7 +4,7 @@ from ponder_data import AugmentationConfig, ColorJitterConfig, MaskingConfig
 from ponder_render import DenseNetConfig, RenderingLossConfig
 
 from ponder_tasks.recipe import PretrainRecipe
-from ponder_tasks.recipes.rooms import rooms, small_renderer, small_sample
+from ponder_tasks.recipes.rooms import rooms, small_encoder, small_renderer, small_sample
 
 
 def rooms_features() -> PretrainRecipe:
@@ -21,6 +21,7 @@ def rooms_features() -> PretrainRecipe:
     changes = {
         "name": "rooms-features",
         "description": "pre-train on procedural rooms for fine-tuning: better features, blurred pictures",
+        "encoder": small_encoder(),
         "sample": sample.model_copy(
             update={"augmentation": augmentation, "masking": MaskingConfig(kind="none")}
         ),
