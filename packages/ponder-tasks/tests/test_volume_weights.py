@@ -13,7 +13,7 @@ from ponder_tasks.outdoor.model import StreetsPretrainModel
 from ponder_tasks.outdoor.recipe import Sensors, StreetsPretrainRecipe
 from ponder_tasks.outdoor_detect.detector import start_detector
 from ponder_tasks.outdoor_detect.volume_model import VolumeDetectionModel
-from ponder_tasks.recipe import VolumeDetectRecipe
+from ponder_tasks.recipe import OutdoorDetectRecipe, VolumeDetectRecipe
 from ponder_tasks.recipes import get_recipe
 from volume_recipes import PRETRAINING, tiny_detection, written_pretraining
 
@@ -112,8 +112,9 @@ def test_what_does_not_fit_is_told(runs: dict[Sensors, Path]) -> None:
     with pytest.raises(ValueError, match="does not fit the volume of streets-detect: .*size mismatch"):
         started(wider)
     voxelnet = get_recipe("streets-detect-voxelnet")
+    assert isinstance(voxelnet, OutdoorDetectRecipe)
     with pytest.raises(ValueError, match="holds a SparseUNet"):
-        with_encoder(voxelnet, str(runs["lidar"]))  # type: ignore[type-var]
+        with_encoder(voxelnet, str(runs["lidar"]))
 
 
 def test_the_encoder_of_points_goes_on_to_other_tasks(runs: dict[Sensors, Path]) -> None:

@@ -109,15 +109,8 @@ def prepare(
         estimate = _estimate(scenes, left, cache, kept)
         listener.estimated(estimate)
         _check_space(estimate, cache)
-        faults: list[str] = []
         try:
-            for outcome in _outcomes(scenes, left, cache, workers):
-                if outcome.entry is None:
-                    faults.append(outcome.fault)
-                else:
-                    write_receipt(cache, outcome.job.key, outcome.entry)
-                    entries[outcome.job.key] = outcome.entry
-                listener.advanced(len(entries) + len(faults), len(jobs))
+            faults = _write_scenes(scenes, left, cache, workers, entries, listener)
             _check_faults(faults, len(jobs), cache, skip_broken)
             index = CacheIndex(
                 dataset=scenes.name,
@@ -130,7 +123,27 @@ def prepare(
         except OSError as error:
             raise ValueError(_writing_failed(error, cache, len(entries), len(jobs))) from error
         _remove_others(cache, index.scenes)
-    return Prepared(cache=cache, index=index, made=len(index.scenes) - kept, kept=kept, faults=tuple(faults))
+    return Prepared(cache=cache, index=index, made=len(index.scenes) - kept, kept=kept, faults=faults)
+
+
+def _write_scenes(
+    scenes: Scenes,
+    jobs: Sequence[Job],
+    cache: Path,
+    workers: int,
+    entries: dict[str, SceneEntry],
+    listener: PreparationListener,
+) -> tuple[str, ...]:
+    """Write the scenes of ``jobs``, add their entries to those that are there, and return the faults of the others."""
+    scenes_in_all, faults = len(entries) + len(jobs), []
+    for outcome in _outcomes(scenes, jobs, cache, workers):
+        if outcome.entry is None:
+            faults.append(outcome.fault)
+        else:
+            write_receipt(cache, outcome.job.key, outcome.entry)
+            entries[outcome.job.key] = outcome.entry
+        listener.advanced(len(entries) + len(faults), scenes_in_all)
+    return tuple(faults)
 
 
 def _check_place(cache: Path, root: Path) -> None:
