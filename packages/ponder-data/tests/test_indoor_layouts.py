@@ -17,17 +17,49 @@ from ponder_data.reading import ReadingOptions, open_folder
 from ponder_data.scene_files import files_of
 from ponder_data.scene_splits import splits_of
 
-from .scannetpp_scene import write_download
-from .test_arkitscenes import root as arkitscenes  # noqa: F401
-from .test_matterport3d import root as matterport3d  # noqa: F401
-from .test_s3dis import root as s3dis  # noqa: F401
-from .test_scannet import root as scannet  # noqa: F401
-from .test_structured3d import root as structured3d  # noqa: F401
+from . import (
+    arkitscenes_download,
+    matterport3d_download,
+    s3dis_download,
+    scannet_download,
+    structured3d_download,
+)
+from .scannetpp_scene import write_download as write_scannetpp
+
+
+@pytest.fixture
+def scannet(tmp_path: Path) -> Path:
+    scannet_download.write_download(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
 def scannetpp(tmp_path: Path) -> Path:
-    write_download(tmp_path)
+    write_scannetpp(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def s3dis(tmp_path: Path) -> Path:
+    s3dis_download.write_download(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def structured3d(tmp_path: Path) -> Path:
+    structured3d_download.write_download(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def arkitscenes(tmp_path: Path) -> Path:
+    arkitscenes_download.write_download(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def matterport3d(tmp_path: Path) -> Path:
+    matterport3d_download.write_download(tmp_path)
     return tmp_path
 
 
@@ -70,7 +102,7 @@ def test_a_download_is_told_with_all_its_scenes_files_and_splits(
     assert found == splits
 
 
-def test_a_folder_of_areas_that_are_there_is_enough(tmp_path: Path, s3dis: Path) -> None:  # noqa: F811
+def test_a_folder_of_areas_that_are_there_is_enough(tmp_path: Path, s3dis: Path) -> None:
     for area in (1, 2, 3, 4, 6):
         (s3dis / f"Area_{area}").rename(tmp_path / f"elsewhere_{area}")
     assert {splits_of(open_dataset(s3dis), index)[0] for index in range(2)} == {"val"}
