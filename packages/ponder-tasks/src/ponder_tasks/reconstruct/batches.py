@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from ponder_data import Shapes
 
-from ponder_tasks.batches import StepSequence, each_once
 from ponder_tasks.recipe import ReconstructRecipe
 from ponder_tasks.reconstruct.batch import (
     Places,
@@ -18,21 +17,14 @@ from ponder_tasks.reconstruct.batch import (
     draw_symmetry,
     surface_cloud,
 )
+from ponder_tasks.scene_sequence import SceneSequence
 
 
-class ShapeBatchSequence(StepSequence[tuple[SurfaceCloud, Places]]):
+class ShapeBatchSequence(SceneSequence[tuple[SurfaceCloud, Places]]):
     """``sequence[step]`` holds noisy points and places of that step's solids, drawn anew each time one comes."""
 
     def __init__(self, shapes: Shapes, recipe: ReconstructRecipe, *, rank: int, world_size: int) -> None:
-        config = recipe.trainer
-        super().__init__(
-            (each_once(len(shapes)),),
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulate,
-            seed=config.seed,
-            rank=rank,
-            world_size=world_size,
-        )
+        super().__init__(shapes, recipe.trainer, rank=rank, world_size=world_size)
         self.shapes = shapes
         self.recipe = recipe
 
