@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.overrides import apply_overrides
 from ponder_tasks.pretrain.task import run_pretraining
@@ -32,4 +33,5 @@ def test_annealing_ends_where_the_recipe_says(tmp_path: Path) -> None:
     plain = color_losses(tmp_path / "plain", annealing=0.0)
     annealed = color_losses(tmp_path / "annealed", annealing=0.5)
     assert all(abs(one - other) > 1e-5 for one, other in zip(plain[:2], annealed[:2], strict=True))
-    assert plain[2:] == annealed[2:]
+    # Not equal to the bit: even this learning rate moves biases that start at zero.
+    assert plain[2:] == pytest.approx(annealed[2:], abs=2e-6)
