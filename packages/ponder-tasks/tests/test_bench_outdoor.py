@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,11 +15,11 @@ from ponder_tasks.bench.outdoor_recipes import KEYFRAME_NOTE
 from ponder_tasks.bench.plan import make_plan, plan_of_share
 from ponder_tasks.bench.suite import Ablation, Comparison, Pretraining, Suite, Variant
 from ponder_tasks.encoder_source import with_encoder
-from ponder_tasks.listener import SilentListener, TrainingListener
 from ponder_tasks.outdoor.batches import street_sample
 from ponder_tasks.outdoor.recipe import StreetsPretrainRecipe
 from ponder_tasks.recipe import PretrainingRecipe
 from ponder_tasks.scene_sources import open_scenes
+from tiny_bench import silently
 from volume_recipes import STREETS, tiny_pretraining
 
 COST = Cost(start=1.0, step=0.5, end=1.0)
@@ -159,11 +157,6 @@ def tiny_suite() -> Suite:
         comparisons=(comparison,),
         ablations=(Ablation(name="ways", title="Ways", comparison=comparison, variants=variants),),
     )
-
-
-@contextmanager
-def silently() -> Iterator[TrainingListener]:
-    yield SilentListener()
 
 
 def test_a_benchmark_with_an_ablation_and_rendered_pictures(tmp_path: Path) -> None:

@@ -6,12 +6,10 @@ such as Ctrl-C or a scheduler's SIGTERM, do not reach them: the run has to save 
 """
 
 import multiprocessing
-import os
 import pickle
 import signal
 import sys
 import time
-import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +23,8 @@ from typing import Any
 import torch
 import torch.multiprocessing  # teaches connections to send tensors as shared memory
 
+from ponder_tasks.failure import Failure, failure_of
+from ponder_tasks.one_thread import one_thread_environment
 from ponder_tasks.packing import Packed, pack, unpack
 
 SECONDS_TO_LEAVE = 5.0
@@ -32,21 +32,6 @@ SECONDS_TO_LEAVE = 5.0
 
 PRELOADED = ("ponder_tasks.batches", "ponder_tasks.workers")
 """Imported once for all workers, and PyTorch with them, while this process goes on."""
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""The workers are the parallelism; libraries read these when they are loaded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Failure:
-    """What a worker answers when the function raises."""
-
-    error: Exception
-    trace: str
-
-
-class WorkerTraceback(Exception):
-    """The traceback of an error that a worker raised, as text: the cause of the error raised here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +102,8 @@ class Workers:
             answer = connection.recv()
         except (EOFError, OSError) as error:
             raise self._death(worker) from error
-        if isinstance(answer, _Failure):
-            raise answer.error from WorkerTraceback(answer.trace)
+        if isinstance(answer, Failure):
+            raise answer.error from answer.cause()
         assert isinstance(answer, Packed)
         return unpack(answer)
 
@@ -153,19 +138,16 @@ def _starting(*, main_is_needed: bool) -> Iterator[None]:
     module is hidden, for a new process would import it, and so run a script that has no ``if __name__ == "__main__"``;
     unless the function needs it, because its types are defined there.
     """
-    environment, main = dict(os.environ), sys.modules["__main__"]
+    main = sys.modules["__main__"]
     masks = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}) if masks else set()
-    os.environ.update(ONE_THREAD)
     if not main_is_needed:
         sys.modules["__main__"] = ModuleType("__main__")
     try:
-        yield
+        with one_thread_environment():
+            yield
     finally:
         sys.modules["__main__"] = main
-        for name in ONE_THREAD:
-            os.environ.pop(name)
-        os.environ.update({name: environment[name] for name in ONE_THREAD if name in environment})
         if masks:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -191,7 +173,7 @@ def _serve(connection: Connection, payload: bytes) -> None:
     try:
         function = pickle.loads(payload)
     except Exception as error:
-        connection.send(_failure(error))
+        connection.send(failure_of(error))
         return
     try:
         while True:
@@ -200,17 +182,8 @@ def _serve(connection: Connection, payload: bytes) -> None:
         return
 
 
-def _answer(function: Callable[[int], Any], number: int) -> Packed | _Failure:
+def _answer(function: Callable[[int], Any], number: int) -> Packed | Failure:
     try:
         return pack(function(number))
     except Exception as error:
-        return _failure(error)
-
-
-def _failure(error: Exception) -> _Failure:
-    trace = "".join(traceback.format_exception(error))
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # its type cannot travel, so its words must do
-        error = RuntimeError(f"{type(error).__name__}: {error}")
-    return _Failure(error=error, trace=f"\n{trace}")
+        return failure_of(error)

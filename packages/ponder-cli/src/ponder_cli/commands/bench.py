@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from ponder_cli.consoles import print_note, results
 from ponder_cli.errors import INTERRUPTED
 from ponder_cli.group import PonderGroup
+from ponder_cli.memory import prepare_memory
 
 if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
     from ponder_tasks.bench.suite import Suite
@@ -24,7 +25,15 @@ Budget = Annotated[
     typer.Option(
         "--budget",
         metavar="cpu|MINUTES",
-        help="How long it may take on two quiet cores: cpu is 60 minutes. It sets steps and seeds.",
+        help="How long it may take on quiet cores: cpu is 60 minutes. It sets steps and seeds.",
+    ),
+]
+AtOnce = Annotated[
+    int,
+    typer.Option(
+        "--at-once",
+        metavar="N",
+        help="Runs at work at once, each with one thread on a core of its own; 1: one by one, with all threads.",
     ),
 ]
 Output = Annotated[
@@ -80,12 +89,14 @@ def indoor(
     output: Output = Path("runs/bench-indoor"),
     seeds: Seeds = None,
     only: Only = None,
+    at_once: AtOnce = 2,
     data: Scans = None,
 ) -> None:
     """Rooms and real scans: segmentation, instances, detection and reconstruction. What is finished is not repeated."""
     from ponder_tasks.bench.indoor import indoor_suite
 
-    _run(context, indoor_suite, BenchRequest(budget=budget, output=output, seeds=seeds, only=only, data=data))
+    request = BenchRequest(budget=budget, output=output, seeds=seeds, only=only, at_once=at_once, data=data)
+    _run(context, indoor_suite, request)
 
 
 @bench.command(cls=BenchCommand)
@@ -95,14 +106,14 @@ def outdoor(
     output: Output = Path("runs/bench-outdoor"),
     seeds: Seeds = None,
     only: OnlyOutdoor = None,
+    at_once: AtOnce = 2,
     data: Drives = None,
 ) -> None:
     """Synthetic streets: detection by LiDAR, cameras and both, segmentation, ablations. Finished runs stay."""
     from ponder_tasks.bench.outdoor import outdoor_suite
 
-    _run(
-        context, outdoor_suite, BenchRequest(budget=budget, output=output, seeds=seeds, only=only, data=data)
-    )
+    request = BenchRequest(budget=budget, output=output, seeds=seeds, only=only, at_once=at_once, data=data)
+    _run(context, outdoor_suite, request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +124,7 @@ class BenchRequest:
     output: Path
     seeds: int | None
     only: list[str] | None
+    at_once: int
     data: Path | None
 
 
@@ -127,16 +139,21 @@ def _run(context: typer.Context, make_suite: "Callable[[Path | None], Suite]", r
     from ponder_cli.watching import watching
 
     suite = make_suite(request.data).only(request.only or ())
-    plan = make_plan(suite, budget=seconds, seeds=request.seeds)
+    plan = make_plan(suite, budget=seconds, seeds=request.seeds, at_once=request.at_once)
     for note in plan.suite.notes:
         print_note(note)
     print_note(
         f"{len(plan.runs)} runs ({plan.seeds} seed{'s' if plan.seeds > 1 else ''}, {plan.share:.0%} of the recipes' "
-        f"steps): about {duration(plan.seconds)} on two quiet cores"
+        f"steps), {plan.at_once} at once: about {duration(plan.seconds)} where each has a core"
     )
     try:
         end = run_bench(
-            plan, request.output, command=context.obj.command, listening=watching, tell=print_note
+            plan,
+            request.output,
+            command=context.obj.command,
+            listening=watching,
+            tell=print_note,
+            prepare=prepare_memory,
         )
     except (BenchStopped, KeyboardInterrupt) as stop:
         print_note(f"interrupted: {stop}; the same command goes on from here".replace(": ;", ";"))

@@ -2,7 +2,9 @@
 
 import os
 import platform
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from ponder_tasks.bench.page import BenchPage, write_bench_page
 from ponder_tasks.bench.pictures import ComparedPictures, compared_pictures
 from ponder_tasks.bench.plan import Plan, run_name
 from ponder_tasks.bench.rendered import rendered_pictures
-from ponder_tasks.bench.running import Listening, run_plan, seconds_of
+from ponder_tasks.bench.running import Listening, note_seconds, run_one_by_one, seconds_of
 from ponder_tasks.bench.scores import Result, read_results
+from ponder_tasks.bench.side_by_side import SideBySide
 from ponder_tasks.bench.table import json_table, markdown_ablation, markdown_table
 from ponder_tasks.run_folder import installed_versions, write_atomically
 
@@ -30,7 +33,13 @@ class BenchEnd:
 
 
 def run_bench(
-    plan: Plan, output: Path, *, command: str, listening: Listening, tell: Callable[[str], None]
+    plan: Plan,
+    output: Path,
+    *,
+    command: str,
+    listening: Listening,
+    tell: Callable[[str], None],
+    prepare: Callable[[], object] = tuple,
 ) -> BenchEnd:
     """Make all runs of ``plan`` in the folder ``output``, and its table and page.
 
@@ -38,18 +47,23 @@ def run_bench(
         plan: what to run.
         output: a folder, which is made; what is finished there is not done again.
         command: the command line that repeats it.
-        listening: makes what watches one run.
+        listening: makes what watches one run, where they are made one by one.
         tell: takes lines for a person.
+        prepare: what a process that makes a run calls first, where several are made at once; picklable.
 
     Raises:
         BenchStopped: when a signal stopped a run after it had saved.
         ValueError: when ``output`` holds runs of another plan, or data cannot be read.
     """
     output.mkdir(parents=True, exist_ok=True)
-    run_plan(plan, output, command=command, listening=listening, tell=tell)
+    with _clocked(output):
+        if plan.at_once > 1:
+            SideBySide(plan, output, command=command, prepare=prepare, tell=tell).run()
+        else:
+            run_one_by_one(plan, output, command=command, listening=listening, tell=tell)
     tell("all runs are finished; drawing the page")
     results = read_results(plan, output)
-    seconds = sum(seconds_of(output / run.name) for run in plan.runs)
+    seconds = seconds_of(output)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
     end = BenchEnd(
         results=results,
@@ -67,6 +81,7 @@ def run_bench(
         "notes": list(plan.suite.notes),
         "seeds": plan.seeds,
         "share": plan.share,
+        "at_once": plan.at_once,
         "estimated_seconds": round(plan.seconds, 1),
         "measured_seconds": round(seconds, 1),
         "machine": machine,
@@ -75,6 +90,16 @@ def run_bench(
     page = _page(plan, output, end, machine=machine, command=command)
     write_bench_page(end.page, page)
     return end
+
+
+@contextmanager
+def _clocked(output: Path) -> Iterator[None]:
+    """Add the time that this takes to that of ``output``, also when it is stopped."""
+    before, started = seconds_of(output), time.monotonic()
+    try:
+        yield
+    finally:
+        note_seconds(output, before + time.monotonic() - started)
 
 
 def _page(plan: Plan, output: Path, end: BenchEnd, *, machine: str, command: str) -> BenchPage:

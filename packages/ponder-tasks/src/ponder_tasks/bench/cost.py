@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Seconds of a run on two quiet cores: making its scenes, each step, and measuring with the report."""
+    """Seconds of a run with one thread and a core of its own: making scenes, each step, measuring with the report."""
 
     start: float
     step: float

@@ -47,7 +47,7 @@ class BenchPage:
         rendered: pictures that pre-trained models render.
         seeds: how often each run was repeated.
         share: of the recipes' steps.
-        estimated, measured: seconds of all runs.
+        estimated, measured: seconds from the first run's beginning to the last one's end.
         machine: on what it was measured.
         command: that repeats it.
         versions: names and versions of what it depends on.

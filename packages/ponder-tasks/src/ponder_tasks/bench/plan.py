@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from ponder_tasks.bench.schedule import time_of
 from ponder_tasks.bench.suite import Ablation, Comparison, Pretraining, Suite
 from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 
@@ -36,6 +37,7 @@ class Plan:
         suite: what is compared.
         seeds: how often each run is repeated.
         share: of the recipes' own steps.
+        at_once: how many runs are at work at once, each on a core of its own.
         runs: seed by seed, so that a plan that is stopped has compared everything with the first; then what is shown,
             and the ablations.
     """
@@ -43,16 +45,17 @@ class Plan:
     suite: Suite
     seeds: int
     share: float
+    at_once: int
     runs: tuple[PlannedRun, ...]
 
     @property
     def seconds(self) -> float:
-        """The estimate on two quiet cores."""
-        return sum(run.seconds for run in self.runs)
+        """The estimate on as many quiet cores as there are runs at once."""
+        return time_of(self.runs, self.at_once)
 
 
-def make_plan(suite: Suite, *, budget: float, seeds: int | None = None) -> Plan:
-    """Return the plan of ``suite`` that takes at most ``budget`` seconds on two quiet cores, by its estimate.
+def make_plan(suite: Suite, *, budget: float, seeds: int | None = None, at_once: int = 1) -> Plan:
+    """Return the plan of ``suite`` that takes at most ``budget`` seconds by its estimate.
 
     All runs take the same share of their recipes' steps, at most all of them. Without ``seeds`` there are 3, or fewer
     where otherwise that share would be less than 0.3.
@@ -62,18 +65,20 @@ def make_plan(suite: Suite, *, budget: float, seeds: int | None = None) -> Plan:
     """
     if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds {seeds}: at least 1 is needed")
+    if at_once < 1:
+        raise ValueError(f"--at-once {at_once}: at least 1 is needed")
     for count in range(SEEDS, 0, -1) if seeds is None else (seeds,):
-        share = _largest_share(suite, budget, count)
+        share = _largest_share(suite, budget, count, at_once)
         if share >= LEAST_SHARE or (share > 0 and (seeds is not None or count == 1)):
-            return plan_of_share(suite, share, count)
-    least = plan_of_share(suite, 0.0, seeds or 1).seconds
+            return plan_of_share(suite, share, count, at_once)
+    least = plan_of_share(suite, 0.0, seeds or 1, at_once).seconds
     raise ValueError(
         f"a budget of {budget / 60:.1f} min is too small: making the data and measuring alone take about "
         f"{least / 60:.1f} min; give more, fewer --seeds, or some tasks with --only"
     )
 
 
-def plan_of_share(suite: Suite, share: float, seeds: int) -> Plan:
+def plan_of_share(suite: Suite, share: float, seeds: int, at_once: int = 1) -> Plan:
     """Return the plan in which every run takes ``share`` of the steps of its recipe, rounded, but at least two."""
     runs = []
     for seed in range(seeds):
@@ -83,9 +88,8 @@ def plan_of_share(suite: Suite, share: float, seeds: int) -> Plan:
     for ablation in suite.ablations:
         runs += _ablation_runs(ablation, share)
     once = {run.name: run for run in reversed(runs)}  # of equal names the first stays
-    return Plan(
-        suite=suite, seeds=seeds, share=share, runs=tuple(run for run in runs if once[run.name] is run)
-    )
+    first = tuple(run for run in runs if once[run.name] is run)
+    return Plan(suite=suite, seeds=seeds, share=share, at_once=at_once, runs=first)
 
 
 def run_name(comparison: Comparison, arm: Arm, seed: int) -> str:
@@ -150,12 +154,12 @@ def _run_of_task(
     return PlannedRun(name=name, recipe=recipe, follows=follows, seconds=seconds)
 
 
-def _largest_share(suite: Suite, budget: float, seeds: int) -> float:
+def _largest_share(suite: Suite, budget: float, seeds: int, at_once: int) -> float:
     """Return the largest share of steps, in hundredths and at most 1, that fits; 0 where none does."""
     fits, most = 0, 100  # hundredths; more steps never take less time, so halving finds it
     while fits < most:
         middle = (fits + most + 1) // 2
-        if plan_of_share(suite, middle / 100, seeds).seconds <= budget:
+        if plan_of_share(suite, middle / 100, seeds, at_once).seconds <= budget:
             fits = middle
         else:
             most = middle - 1

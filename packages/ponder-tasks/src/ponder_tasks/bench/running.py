@@ -14,6 +14,7 @@ from ponder_tasks.listener import Measurement, TrainingListener
 from ponder_tasks.overrides import flatten
 from ponder_tasks.pretrain.task import run_pretraining
 from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
+from ponder_tasks.report.wording import duration
 from ponder_tasks.run_folder import RunFolder, write_atomically
 
 TIMES_FILE = "bench.json"
@@ -26,24 +27,27 @@ class BenchStopped(Exception):
     """A signal stopped a run after it had saved; the same benchmark goes on from there."""
 
 
-def run_plan(
+def run_one_by_one(
     plan: Plan, output: Path, *, command: str, listening: Listening, tell: Callable[[str], None]
 ) -> None:
-    """Bring all runs of ``plan`` to their end, in the folder ``output``.
+    """Bring all runs of ``plan`` to their end in this process, with all its threads, in the folder ``output``.
 
     Raises:
         BenchStopped: when a signal stopped one.
         ValueError: when a run is there that was made with another recipe.
     """
-    for number, planned in enumerate(plan.runs, start=1):
-        recipe = complete_recipe(planned, output)
-        path = output / planned.name
-        what = f"run {number} of {len(plan.runs)}, {planned.name}"
+    for planned in plan.runs:
+        recipe, path = complete_recipe(planned, output), output / planned.name
         if is_finished(recipe, path):
-            tell(f"{what}: finished before")
+            tell(f"{planned.name}: finished before")
             continue
-        tell(f"{what}: {recipe.trainer.steps} steps, about {planned.seconds / 60:.1f} min on two quiet cores")
+        tell(words_of(planned))
         bring_to_end(recipe, path, command=command, listening=listening)
+
+
+def words_of(planned: PlannedRun) -> str:
+    """Return what a person is told before a run begins."""
+    return f"{planned.name}: {planned.recipe.trainer.steps} steps, about {duration(planned.seconds)}"
 
 
 def complete_recipe(planned: PlannedRun, output: Path) -> PretrainingRecipe | FinetuneRecipe:
@@ -89,14 +93,21 @@ def bring_to_end(
             end = run_pretraining(recipe, path, command=command, listener=listener, resume=resume)
         else:
             end = run_finetuning(recipe, path, command=command, listener=listener, resume=resume)
-    seconds = before + time.monotonic() - started
-    write_atomically(path / TIMES_FILE, json.dumps({"seconds": round(seconds, 2)}) + "\n")
+    note_seconds(path, before + time.monotonic() - started)
     if end.interrupted:
         raise BenchStopped(f"{path} is saved at step {end.step}")
 
 
+def note_seconds(path: Path, seconds: float) -> None:
+    """Write down how long the run or the benchmark in ``path`` has taken so far."""
+    write_atomically(path / TIMES_FILE, json.dumps({"seconds": round(seconds, 2)}) + "\n")
+
+
 def seconds_of(path: Path) -> float:
-    """Return how long the run in ``path`` took in all, its data and measurements included; 0 where nobody knows."""
+    """Return how long the run or the benchmark in ``path`` took in all, data and measurements included.
+
+    0 where nobody knows.
+    """
     file = path / TIMES_FILE
     return float(json.loads(file.read_text(encoding="utf-8"))["seconds"]) if file.is_file() else 0.0
 
@@ -128,5 +139,5 @@ def _check_same(recipe: PretrainingRecipe | FinetuneRecipe, folder: RunFolder) -
         key = differing[0]
         raise ValueError(
             f"{folder.path} was made with {key}={there.get(key)}, and now it would be {wanted[key]}: the benchmark has "
-            "another budget, seeds or data than before; give the same again, or another folder with -o"
+            "another budget, seeds, data or --at-once than before; give the same again, or another folder with -o"
         )
