@@ -3,6 +3,7 @@
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from ponder_encoders import SparseUNet, SparseUNetConfig
 from ponder_encoders.sparse.backend import choose_backend
 from ponder_render import densify
@@ -21,15 +22,24 @@ class LidarSource(VolumeSource):
         config: of the encoder, which is what is kept after pre-training.
         box: where the cells lie.
         shape: how many there are along x, y and z.
+        normalise_points: bring each point's features to mean 0 and variance 1 before they are averaged.
     """
 
-    def __init__(self, config: SparseUNetConfig, box: BoxConfig, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        config: SparseUNetConfig,
+        box: BoxConfig,
+        shape: tuple[int, int, int],
+        *,
+        normalise_points: bool = False,
+    ) -> None:
         super().__init__()
         self.encoder = SparseUNet(config)
         self.out_channels = self.encoder.out_channels
         self.config = config
         self.box = box
         self.shape = shape
+        self.normalise_points = normalise_points
 
     def point_features(self, batch: StreetBatch) -> Tensor:
         """Return the encoder's features of each point, float32."""
@@ -39,7 +49,10 @@ class LidarSource(VolumeSource):
         """Return the mean features of the points in each cell."""
         points = batch.points
         bounds = self.box.bounds(len(batch), points.coord)
-        pooled = densify(self.point_features(batch), points.coord, points.offsets, bounds, self.shape)
+        features = self.point_features(batch)
+        if self.normalise_points:
+            features = F.layer_norm(features, features.shape[1:])
+        pooled = densify(features, points.coord, points.offsets, bounds, self.shape)
         return CellFeatures(features=pooled.features, count=pooled.count)
 
     def backend(self) -> str:

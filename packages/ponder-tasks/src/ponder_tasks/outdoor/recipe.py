@@ -27,6 +27,11 @@ class SensorRecipe(BaseModel, frozen=True, extra="forbid"):
     box: BoxConfig = BoxConfig()
     sample: SampleConfig
     encoder: SparseUNetConfig = Field(description="of the LiDAR; unused by cameras alone")
+    normalise_points: bool = Field(
+        default=False,
+        description="bring the features of every LiDAR point to mean 0 and variance 1 over their channels before they "
+        "are pooled, so that the encoder says nothing by their size",
+    )
     camera: CameraVolumeConfig = Field(
         default=CameraVolumeConfig(), description="the image network and its lift; unused by the LiDAR alone"
     )

@@ -16,9 +16,13 @@ def build_source(recipe: SensorRecipe, shape: tuple[int, int, int]) -> VolumeSou
     """
     match recipe.sensors:
         case "lidar":
-            return LidarSource(recipe.encoder, recipe.box, shape)
+            return _lidar(recipe, shape)
         case "camera":
             return CameraSource(recipe.camera, recipe.box, shape)
         case "fusion":
-            lidar = LidarSource(recipe.encoder, recipe.box, shape)
-            return FusedSource(lidar, CameraSource(recipe.camera, recipe.box, shape), recipe.fusion)
+            camera = CameraSource(recipe.camera, recipe.box, shape)
+            return FusedSource(_lidar(recipe, shape), camera, recipe.fusion)
+
+
+def _lidar(recipe: SensorRecipe, shape: tuple[int, int, int]) -> LidarSource:
+    return LidarSource(recipe.encoder, recipe.box, shape, normalise_points=recipe.normalise_points)
