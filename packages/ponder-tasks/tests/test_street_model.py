@@ -59,15 +59,21 @@ def test_pictures_come_with_their_scene_where_cameras_are_looked_at(scenes: Synt
     assert not torch.equal(pictures.camera_to_world[0], pictures.camera_to_world[1])
 
 
+@pytest.mark.parametrize("normalise", [False, True])
 def test_the_volume_is_the_average_of_the_points_in_each_cell(
-    scenes: SyntheticStreets, model: StreetsPretrainModel
+    scenes: SyntheticStreets, normalise: bool
 ) -> None:
     batch = whole_street(scenes[0], RECIPE)
-    model.eval()
-    assert isinstance(model.source, LidarSource)
+    torch.manual_seed(0)
+    recipe = RECIPE.model_copy(update={"normalise_points": normalise})
+    source = StreetsPretrainModel(recipe).eval().source
+    assert isinstance(source, LidarSource)
     with torch.no_grad():
-        cells = model.source(batch)
-        features = model.source.point_features(batch)
+        cells = source(batch)
+        features = source.point_features(batch)
+    if normalise:
+        variance, mean = torch.var_mean(features, dim=1, keepdim=True, correction=0)
+        features = (features - mean) / (variance + 1e-5).sqrt()
     lower, upper = torch.tensor(RECIPE.box.lower), torch.tensor(RECIPE.box.upper)
     place = ((batch.coord - lower) / (upper - lower) * torch.tensor([20, 20, 5])).floor().long()
     for cell in ((9, 12, 2), (10, 9, 1), (8, 11, 2)):
@@ -138,3 +144,9 @@ def test_a_recipe_that_leaves_the_frame_of_the_box_is_refused() -> None:
     sample = RECIPE.sample.model_copy(update={"augmentation": centred})
     with pytest.raises(ValidationError, match=r"set center=false and tilt=0"):
         StreetsPretrainRecipe.model_validate({**dict(RECIPE), "sample": sample})
+
+
+def test_points_are_normalised_by_the_source_and_not_by_the_renderer() -> None:
+    renderer = RECIPE.renderer.model_copy(update={"normalise_points": True})
+    with pytest.raises(ValidationError, match=r"set normalise_points$|set normalise_points "):
+        StreetsPretrainRecipe.model_validate({**dict(RECIPE), "renderer": renderer})

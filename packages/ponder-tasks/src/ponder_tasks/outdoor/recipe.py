@@ -85,6 +85,14 @@ class StreetsPretrainRecipe(SensorRecipe, frozen=True, extra="forbid"):
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")
+    def _normalises_before_the_cells(self) -> "StreetsPretrainRecipe":
+        if self.renderer.normalise_points:
+            raise ValueError(
+                "renderer.normalise_points is set, but the volume source pools the points here: set normalise_points"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _renders_no_classes(self) -> "StreetsPretrainRecipe":
         if self.renderer.field.semantic_channels is not None:
             raise ValueError(
