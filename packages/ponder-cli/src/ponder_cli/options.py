@@ -68,7 +68,7 @@ Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimis
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Seed of everything random in the run.")
 ]
-DeviceChoice = Annotated[Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")]
+DeviceChoice = Annotated[Device | None, typer.Option("--device", help="Where to compute; by default auto.")]
 OneDevice = Annotated[NamedDevice, typer.Option("--device", help="Where to compute.")]
 Condition = Annotated[
     str | None,
