@@ -41,7 +41,9 @@ Output = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", metavar="N", help="Runs of each kind; by default 3, or fewer if the time is short."),
+    typer.Option(
+        "--seeds", metavar="N", help="Runs of each kind; by default 3, or fewer if the time is short."
+    ),
 ]
 Only = Annotated[
     list[str] | None,

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -85,6 +85,7 @@ class SideBySide:
         self._slots: list[Slot] = []
         self._stops: list[str] = []
         self._failure: Failure | None = None
+        self._measured = self._estimated = 0.0
 
     def run(self) -> None:
         """Begin and watch runs until all are finished.
@@ -147,6 +148,8 @@ class SideBySide:
             case Finished():
                 self._unfinished.remove(slot.run.name)
                 done, took = len(self._plan.runs) - len(self._unfinished), time.monotonic() - slot.began
+                self._measured += took
+                self._estimated += slot.run.seconds
                 self._tell(f"{slot.run.name}: finished in {duration(took)}; {done} of {len(self._plan.runs)}")
             case Failure() as failure:
                 self._failure = self._failure or failure
@@ -171,14 +174,26 @@ class SideBySide:
         return idle
 
     def _at_work(self) -> str:
-        """Return which runs are at work, and how long the rest takes by the plan's estimate."""
+        """Return which runs are at work, and about how long the rest takes."""
         steps = [
             f"{slot.run.name} at step {slot.step} of {slot.run.recipe.trainer.steps}"
             for slot in self._busy()
             if slot.run
         ]
-        rest = time_of([run for run in self._plan.runs if run.name in self._unfinished], self._plan.at_once)
-        return f"{', '.join(steps)}; about {duration(rest)} left at most"
+        return f"{', '.join(steps)}; about {duration(self._seconds_left())} left"
+
+    def _seconds_left(self) -> float:
+        """Return the time of the steps that are still to be taken, by the estimates and the pace so far."""
+        taken = {
+            slot.run.name: slot.step / slot.run.recipe.trainer.steps for slot in self._busy() if slot.run
+        }
+        rest = [
+            replace(run, seconds=run.seconds * (1.0 - taken.get(run.name, 0.0)))
+            for run in self._plan.runs
+            if run.name in self._unfinished
+        ]
+        pace = self._measured / self._estimated if self._estimated else 1.0
+        return pace * time_of(rest, self._plan.at_once)
 
 
 def _new_slot(prepare: Callable[[], object]) -> Slot:
