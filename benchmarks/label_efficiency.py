@@ -41,26 +41,31 @@ def label_suite(pretrain_changes: list[str], labelled_changes: list[str]) -> "Su
             Pretraining(name="pretrain", recipe=pretrain, cost=PRETRAIN_COST, title="Pre-trained on rooms"),
         ),
         comparisons=(
-            labelled("probe", "Linear probe of the frozen encoder, 24 labelled rooms", labelled_changes),
-            labelled("semseg", "Fine-tuned, 2 labelled rooms", labelled_changes),
+            labelled(
+                "probe",
+                "rooms-probe",
+                "Linear probe of the frozen encoder, 24 labelled rooms",
+                labelled_changes,
+            ),
+            labelled("finetune", "rooms-semseg", "Fine-tuned, 2 labelled rooms", labelled_changes),
         ),
     )
 
 
-def labelled(kind: str, title: str, changes: list[str]) -> "Comparison":
-    """Return one comparison: ``rooms-probe`` or ``rooms-semseg`` from scratch and from pre-training."""
+def labelled(name: str, recipe_name: str, title: str, changes: list[str]) -> "Comparison":
+    """Return one comparison: a recipe from scratch and from pre-training."""
     from ponder_tasks.bench.indoor import SEGMENT_COST
     from ponder_tasks.bench.suite import Comparison
     from ponder_tasks.overrides import apply_overrides
     from ponder_tasks.recipe import SegmentRecipe
     from ponder_tasks.recipes import get_recipe
 
-    recipe = apply_overrides(get_recipe(f"rooms-{kind}"), changes)
+    recipe = apply_overrides(get_recipe(recipe_name), changes)
     assert isinstance(recipe, SegmentRecipe)
     return Comparison(
-        name=kind,
+        name=name,
         title=title,
-        task=kind,
+        task=name,
         recipe=recipe,
         pretraining="pretrain",
         measure="miou",
