@@ -27,6 +27,9 @@ SECONDS_BETWEEN_LINES = 60.0
 SECONDS_TO_HEAR = 0.5
 """How long a signal to stop may wait."""
 
+SECONDS_TO_LEAVE = 10.0
+"""How long an idle process may take to end by itself, with the processes that load its data."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Slot:
@@ -57,6 +60,15 @@ class Slot:
             "--at-once; the same command goes on from here"
         )
         return Failure(error=ChildProcessError(words), trace="")
+
+    def end(self) -> None:
+        """End the process: an idle one by itself; at once where a second signal or an error leaves it at work."""
+        self.connection.close()
+        if self.run is None:
+            self.process.join(timeout=SECONDS_TO_LEAVE)
+        self.process.kill()
+        self.process.join()
+        self.process.close()
 
 
 class SideBySide:
@@ -105,8 +117,8 @@ class SideBySide:
                         self._tell(self._at_work())
                 self._save_all()
             finally:
-                for slot in self._slots:  # idle, unless there was a second signal or an error here
-                    slot.process.kill()
+                for slot in self._slots:
+                    slot.end()
         if self._failure is not None:
             raise self._failure.error from self._failure.cause()
         if self._unfinished:
