@@ -18,12 +18,12 @@ from ponder_tasks.scene_config import MixPartConfig, MixtureConfig
 NOT_BOXES = ("wall", "floor")
 """The classes among ScanNet's 20 that its detection leaves out."""
 
-# Estimates, and rough: derived from processor time and from runs on a shared machine. The page says what was measured.
-PRETRAIN_COST = Cost(start=20.0, step=0.65, end=25.0)
-SEGMENT_COST = Cost(start=12.0, step=0.45, end=8.0)
-INSTANCES_COST = Cost(start=8.0, step=0.75, end=8.0)
-DETECT_COST = Cost(start=18.0, step=1.1, end=10.0)
-RECONSTRUCT_COST = Cost(start=20.0, step=2.0, end=30.0)
+# Estimates, of runs side by side on an Intel Xeon with AVX-512. The page says what was measured.
+PRETRAIN_COST = Cost(start=30.0, step=1.7, end=40.0)
+SEGMENT_COST = Cost(start=20.0, step=0.75, end=10.0)
+INSTANCES_COST = Cost(start=15.0, step=1.2, end=15.0)
+DETECT_COST = Cost(start=25.0, step=1.7, end=15.0)
+RECONSTRUCT_COST = Cost(start=30.0, step=3.2, end=40.0)
 
 ROOMS_NOTE = (
     "Pre-training reads no label. Synthetic rooms are procedural; those that are labelled and those that are judged by "
