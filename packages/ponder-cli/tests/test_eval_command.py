@@ -72,3 +72,28 @@ def test_an_export_needs_a_folder(evaluated: Ponder) -> None:
     assert (
         result.stderr == "error: --export and --out go together: --export says which files, --out where to\n"
     )
+
+
+def test_several_runs_are_measured_together(evaluated: Ponder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ponder_tasks.evaluation import evaluate_run
+    from ponder_tasks.folds import FoldsEvaluation
+
+    def evaluate_folds(runs: list[Path], *options: object, **named: str) -> FoldsEvaluation:
+        return FoldsEvaluation(
+            folds=tuple(evaluate_run(run) for run in runs),
+            measurements=(Measurement(name="miou", value=31.0, unit="%"),),
+            per_class=METRICS.per_class(),
+        )
+
+    monkeypatch.setattr("ponder_tasks.folds.evaluate_folds", evaluate_folds)
+    Path("runs/rooms-semseg-2").mkdir(parents=True)
+    result = evaluated("eval", "rooms-semseg-1", "rooms-semseg-2")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[:3] == [
+        "runs/rooms-semseg-1, step-000200, 16 validation scenes: miou 25 %",
+        "runs/rooms-semseg-2, step-000200, 16 validation scenes: miou 25 %",
+        "all 2 runs together, 32 validation scenes",
+    ]
+    assert "31" in result.stdout
+    tree = json.loads(evaluated("eval", "rooms-semseg-1", "rooms-semseg-2", "--json").stdout)
+    assert (tree["scenes"], tree["measurements"]["miou"]["value"]) == (32, 31.0)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from ponder_data import Scenes
@@ -85,6 +86,10 @@ class Evaluation:
 
     def as_json(self) -> str:
         """Return everything as JSON; measurements carry their unit."""
+        return json.dumps(self.tree(), indent=2)
+
+    def tree(self) -> dict[str, Any]:
+        """Return what ``json.dumps`` takes."""
         tree = {
             "run": str(self.run),
             "task": self.task,
@@ -95,7 +100,7 @@ class Evaluation:
         }
         if self.per_class:
             tree["per_class"] = self.per_class.as_json()
-        return json.dumps(tree, indent=2)
+        return tree
 
 
 @torch.no_grad()
@@ -131,7 +136,7 @@ def evaluate_run(
         case StreetsPretrainRecipe():
             return _evaluate_streets(run, weights, weights.recipe, options.data, device)
         case SegmentRecipe():
-            return _evaluate_segmentation(run, weights, weights.recipe, options, device)
+            return evaluate_segmentation(run, weights, weights.recipe, options, device)[0]
         case DetectRecipe():
             return _evaluate_detection(run, weights, weights.recipe, options.data, device)
         case OutdoorDetectRecipe() | VolumeDetectRecipe():
@@ -162,9 +167,10 @@ def _evaluation(
     )
 
 
-def _evaluate_segmentation(
+def evaluate_segmentation(
     run: Path, weights: Weights, recipe: SegmentRecipe, options: EvaluationOptions, device: str
-) -> Evaluation:
+) -> tuple[Evaluation, SegmentationFigures]:
+    """Return what was measured, and the figures it was taken from; errors as those of :func:`evaluate_run`."""
     config = scene_config_at(recipe.val_data, options.data) if options.data else recipe.val_data
     scenes, export = _scenes_and_export(config, options)
     model = segmentation_model(recipe, scenes)
@@ -176,13 +182,14 @@ def _evaluate_segmentation(
         if export:
             export.write(segmented)
     measurable = export is None or figures.labelled
-    return _evaluation(
+    evaluation = _evaluation(
         run,
         weights,
         scenes=len(scenes),
         measurements=figures.measurements() if measurable else (),
         per_class=figures.metrics().per_class() if measurable else None,
     )
+    return evaluation, figures
 
 
 def _scenes_and_export(

@@ -1,8 +1,8 @@
-"""``ponder eval``: measure a run again."""
+"""``ponder eval``: measure a run again, or the runs of several folds together."""
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -11,7 +11,17 @@ from ponder_cli.consoles import results
 from ponder_cli.options import DEFAULT_RUNS, AsJson, Data, NamedDevice, OneDevice, Runs
 from ponder_cli.runs import find_run
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or its name.")]
+if TYPE_CHECKING:  # ponder_tasks brings torch, which would make `ponder --help` wait
+    from ponder_tasks.evaluation import Evaluation
+    from ponder_tasks.folds import FoldsEvaluation
+
+EvaluatedRuns = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="The run's folder, or its name; several: the folds of a cross-validation, measured together.",
+    ),
+]
 Vote = Annotated[
     bool,
     typer.Option(
@@ -42,7 +52,7 @@ Out = Annotated[
 
 
 def evaluate(
-    run: Run,
+    evaluated: EvaluatedRuns,
     as_json: AsJson = False,
     data: Data = None,
     vote: Vote = False,
@@ -51,13 +61,12 @@ def evaluate(
     device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
-    """Measure a run on its held-out scenes."""
+    """Measure a run on its held-out scenes; several runs, the folds of a cross-validation, together."""
     if (export is None) != (out is None):
         raise ValueError("--export and --out go together: --export says which files, --out where to")
     from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
+    from ponder_tasks.folds import evaluate_folds
     from ponder_tasks.segment.voting import VotingConfig
-
-    from ponder_cli.tables import class_table, measurement_table
 
     options = EvaluationOptions(
         data=data,
@@ -66,12 +75,34 @@ def evaluate(
         lidarseg_export=out if export is ExportFormat.nuscenes_lidarseg else None,
         nuscenes_export=out if export is ExportFormat.nuscenes else None,
     )
-    evaluation = evaluate_run(find_run(runs, run), options, device=device.value)
+    paths = [find_run(runs, run) for run in evaluated]
+    if len(paths) > 1:
+        evaluation = evaluate_folds(paths, options, device=device.value)
+    else:
+        evaluation = evaluate_run(paths[0], options, device=device.value)
     if as_json:
         print(evaluation.as_json())
         return
+    _print(evaluation)
+    if out:
+        results().print(f"predictions {out}", soft_wrap=True)
+
+
+def _print(evaluation: "Evaluation | FoldsEvaluation") -> None:
+    """Print what was measured, and of folds the headline of each before that."""
+    from ponder_tasks.folds import FoldsEvaluation
+
+    from ponder_cli.formatting import measured_line
+    from ponder_cli.tables import class_table, measurement_table
+
     console = results()
-    title = f"{evaluation.run}, {evaluation.checkpoint}, {evaluation.scenes} validation scenes"
+    if isinstance(evaluation, FoldsEvaluation):
+        for fold in evaluation.folds:
+            line = f"{fold.run}, {fold.checkpoint}, {fold.scenes} validation scenes: {measured_line(fold.measurements)}"
+            console.print(Text(line), soft_wrap=True)
+        title = f"all {len(evaluation.folds)} runs together, {evaluation.scenes} validation scenes"
+    else:
+        title = f"{evaluation.run}, {evaluation.checkpoint}, {evaluation.scenes} validation scenes"
     console.print(Text(title, style="bold"), soft_wrap=True)
     if evaluation.measurements:
         console.print(measurement_table(evaluation.measurements))
@@ -79,5 +110,3 @@ def evaluate(
         console.print("no scene is labelled, so there is nothing to measure")
     if evaluation.per_class:
         console.print(class_table(evaluation.per_class))
-    if out:
-        console.print(f"predictions {out}", soft_wrap=True)

@@ -99,6 +99,19 @@ class ConfusionMatrix:
         cell = true[labelled] * classes + predicted[labelled]
         self._counts += torch.bincount(cell, minlength=classes**2).view(classes, classes)
 
+    def include(self, other: "ConfusionMatrix") -> None:
+        """Add all that ``other`` has counted.
+
+        Raises:
+            ValueError: when it has other classes.
+        """
+        if other.class_names != self.class_names:
+            raise ValueError(
+                f"figures of the classes {', '.join(other.class_names)} cannot be added to those of "
+                f"{', '.join(self.class_names)}"
+            )
+        self._counts += other.counts()
+
     def counts(self) -> Int[Tensor, "truth predicted"]:
         """Return the matrix: rows are true classes, columns predicted ones."""
         return self._counts.clone()

@@ -13,8 +13,8 @@ STEPS = EPOCHS * ROOMS // BATCH
 def s3dis_semseg() -> SegmentRecipe:
     """Return the recipe for area 5; for another, set ``train_data.fold`` and ``val_data.fold`` to it.
 
-    The 6-fold protocol is six runs, one for each area, and judges all areas together. The field's scratch recipe takes
-    3000 epochs; its cells are of 5 cm, here of 2 cm as the pre-trained encoders want.
+    The 6-fold protocol is six runs, one for each area, which ``ponder eval RUN RUN ...`` judges together. The field's
+    scratch recipe takes 3000 epochs; its cells are of 5 cm, here of 2 cm as the pre-trained encoders want.
     """
     changes = {
         "name": "s3dis-semseg",

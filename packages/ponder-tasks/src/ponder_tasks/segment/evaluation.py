@@ -57,15 +57,31 @@ class SegmentationFigures:
         self._class_names = class_names
         self._all = ConfusionMatrix(class_names)
         self._datasets: dict[str, ConfusionMatrix] = {}
+        self._scenes: list[str] = []
 
     def add(self, segmented: Segmented) -> None:
         """Add one scene; without labels it does not count."""
         truth = segmented.scene.semantic
         if truth is None:
             return
+        self._scenes.append(f"{segmented.scene.dataset}/{segmented.scene.name}")
         own = self._datasets.setdefault(segmented.scene.dataset, ConfusionMatrix(self._class_names))
         for matrix in (self._all, own):
             matrix.add(segmented.prediction, truth)
+
+    def include(self, other: "SegmentationFigures") -> None:
+        """Add everything that ``other`` has collected, of other scenes.
+
+        Raises:
+            ValueError: when it has other classes, or a scene that is here already.
+        """
+        self._all.include(other._all)
+        twice = sorted(set(self._scenes) & set(other._scenes))
+        if twice:
+            raise ValueError(f"{twice[0]} is judged twice; every scene must be judged by one run only")
+        self._scenes += other._scenes
+        for name, matrix in other._datasets.items():
+            self._datasets.setdefault(name, ConfusionMatrix(self._class_names)).include(matrix)
 
     @property
     def labelled(self) -> bool:
