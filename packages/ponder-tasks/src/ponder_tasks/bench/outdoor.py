@@ -18,14 +18,14 @@ from ponder_tasks.outdoor.recipe import Sensors, StreetsPretrainRecipe
 
 # Of runs side by side on an Intel Xeon with AVX-512. The page says what a benchmark took itself.
 PRETRAIN_COST: dict[Sensors, Cost] = {
-    "lidar": Cost(start=30.0, step=0.48, end=12.0),
-    "camera": Cost(start=30.0, step=0.5, end=12.0),
-    "fusion": Cost(start=30.0, step=0.7, end=12.0),
+    "lidar": Cost(start=30.0, step=0.55, end=12.0),
+    "camera": Cost(start=40.0, step=1.0, end=20.0),
+    "fusion": Cost(start=40.0, step=1.0, end=20.0),
 }
 DETECT_COST: dict[Sensors, Cost] = {
     "lidar": Cost(start=18.0, step=0.35, end=20.0),
-    "camera": Cost(start=24.0, step=0.4, end=20.0),
-    "fusion": Cost(start=24.0, step=0.6, end=20.0),
+    "camera": Cost(start=24.0, step=0.6, end=20.0),
+    "fusion": Cost(start=24.0, step=0.8, end=20.0),
 }
 SEGMENT_COST = Cost(start=14.0, step=0.6, end=6.0)
 
