@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ponder_tasks.bench.ablation_scores import AblationResult, VariantScore
 from ponder_tasks.bench.page import BenchPage, render_bench_page, write_bench_page
-from ponder_tasks.bench.pictures import ComparedPictures, side_by_side
+from ponder_tasks.bench.pictures import ComparedPictures, both_arms
 from ponder_tasks.bench.scores import Result, Spread
 from ponder_tasks.bench.table import json_table, markdown_ablation, markdown_table
 from ponder_tasks.report.pictures import CloudPictures, segmented_cloud
@@ -91,7 +91,7 @@ def cloud(prediction: tuple[int, int]) -> CloudPictures:
 
 
 def test_input_and_truth_are_drawn_once_and_both_predictions_beside_them() -> None:
-    both = side_by_side(cloud((1, 0)), cloud((0, 2)))
+    both = both_arms(cloud((1, 0)), cloud((0, 2)))
     assert [layer.caption for layer in both.layers] == [
         "Input colours",
         "True classes",
@@ -101,6 +101,8 @@ def test_input_and_truth_are_drawn_once_and_both_predictions_beside_them() -> No
         "Pre-trained: mistakes in red: 50.0 % of labelled points",
     ]
     assert [name for name, _ in both.legend] == ["floor", "wall", "chair"]
+    same = both_arms(cloud((1, 0)), cloud((1, 0)))
+    assert [layer.caption for layer in same.layers] == [layer.caption for layer in both.layers]
 
 
 def page(**changes: object) -> BenchPage:
@@ -109,7 +111,7 @@ def page(**changes: object) -> BenchPage:
         "notes": ("Only synthetic rooms & nothing else",),
         "results": (result((30.0, 33.0), (37.0, 40.0)),),
         "pictures": (
-            ComparedPictures(title="Synthetic rooms <2>", cloud=side_by_side(cloud((1, 0)), cloud((0, 2)))),
+            ComparedPictures(title="Synthetic rooms <2>", cloud=both_arms(cloud((1, 0)), cloud((0, 2)))),
         ),
         "seeds": 2,
         "share": 0.5,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ponder_tasks.checkpoint import load_weights
@@ -29,7 +28,7 @@ from ponder_tasks.recipe import (
 from ponder_tasks.reconstruct.evaluation import reconstruct_shape
 from ponder_tasks.reconstruct.model import ReconstructionModel
 from ponder_tasks.reconstruct.pictures import shape_pictures
-from ponder_tasks.report.pictures import CloudLayer, CloudPictures
+from ponder_tasks.report.pictures import CloudPictures
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.scene_sources import open_scenes, open_shapes
 from ponder_tasks.segment.evaluation import segment_scene
@@ -50,7 +49,7 @@ def compared_pictures(scratch: Path, pretrained: Path) -> CloudPictures:
     Raises:
         ValueError: when a run cannot be read, or is none of a task that predicts something of scenes.
     """
-    return side_by_side(first_scene_pictures(scratch), first_scene_pictures(pretrained))
+    return both_arms(first_scene_pictures(scratch), first_scene_pictures(pretrained))
 
 
 def first_scene_pictures(run: Path) -> CloudPictures:
@@ -93,36 +92,17 @@ def _street_pictures(run: Path, recipe: OutdoorDetectionRecipe) -> CloudPictures
     return boxes_from_above(DetectedScene(index=0, scene=scene, found=found), model.head.grid)
 
 
-def side_by_side(scratch: CloudPictures, pretrained: CloudPictures) -> CloudPictures:
-    """Return one cloud with the layers that both share (input and truth), then those of each, by name."""
-    shared = [layer for layer in scratch.layers if any(_same(layer, other) for other in pretrained.layers)]
-    layers = list(shared)
+def both_arms(scratch: CloudPictures, pretrained: CloudPictures) -> CloudPictures:
+    """Return one cloud with input and truth, then what each model says, by name."""
+    layers = [layer for layer in scratch.layers if not layer.predicted]
     for arm, pictures in (("From scratch", scratch), ("Pre-trained", pretrained)):
         layers += [
             replace(layer, caption=f"{arm}: {layer.caption[:1].lower()}{layer.caption[1:]}")
             for layer in pictures.layers
-            if not any(_same(layer, other) for other in shared)
+            if layer.predicted
         ]
     note = scratch.note
     if scratch.note != pretrained.note:
         note = f"From scratch: {scratch.note} Pre-trained: {pretrained.note}"
     legend = dict(scratch.legend) | dict(pretrained.legend)
     return replace(scratch, layers=tuple(layers), legend=tuple(legend.items()), note=note)
-
-
-def _same(one: CloudLayer, other: CloudLayer) -> bool:
-    return (
-        one.caption == other.caption
-        and np.array_equal(one.color, other.color)
-        and _same_arrays(one.coord, other.coord)
-        and (one.boxes is None) == (other.boxes is None)
-        and (
-            one.boxes is None or other.boxes is None or np.array_equal(one.boxes.corners, other.boxes.corners)
-        )
-    )
-
-
-def _same_arrays(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is None and other is None
-    return np.array_equal(one, other)

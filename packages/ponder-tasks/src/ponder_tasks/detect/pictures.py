@@ -41,6 +41,7 @@ def detected_pictures(detected: Detected, class_names: tuple[str, ...]) -> Cloud
                 caption=f"Detected boxes, at least {SHOWN_SCORE:.0%} sure: {len(shown)}",
                 color=faint,
                 boxes=found_lines,
+                predicted=True,
             ),
         ),
         legend=tuple((class_names[index], _triple(palette[index])) for index in occurring),

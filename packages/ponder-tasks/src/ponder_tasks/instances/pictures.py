@@ -41,8 +41,9 @@ def instance_pictures(
             CloudLayer(
                 caption=f"{len(found.instances)} predicted instances",
                 color=label_colors(turned, colors),
+                predicted=True,
             ),
-            CloudLayer(caption=words, color=marks),
+            CloudLayer(caption=words, color=marks, predicted=True),
         ),
         legend=(("right", RIGHT), ("missed", MISSED), ("wrongly claimed", WRONG)),
         note="A predicted instance has the colour of the true one it shares most with; grey belongs to none.",

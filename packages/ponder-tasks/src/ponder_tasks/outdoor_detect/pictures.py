@@ -39,6 +39,7 @@ def detected_pictures(detected: DetectedScene, grid: VoxelGrid) -> CloudPictures
                 caption=f"Detected boxes, at least {SHOWN_SCORE:.0%} sure: {len(found)}",
                 color=grey,
                 boxes=_lines(found.boxes.take(order)),
+                predicted=True,
             ),
         ),
         legend=tuple((NUSCENES_DETECTION_CLASSES[label], _color(label)) for label in labels),

@@ -26,7 +26,9 @@ def shape_pictures(one: Reconstructed) -> CloudPictures:
     )
     layers = [CloudLayer(caption="Noisy points", color=np.tile(INK, (len(noisy), 1)), coord=noisy)]
     if len(found.point):
-        layers.append(CloudLayer(caption="Reconstruction", color=_shaded(found), coord=found.point))
+        layers.append(
+            CloudLayer(caption="Reconstruction", color=_shaded(found), coord=found.point, predicted=True)
+        )
     true = one.shape.surface
     layers.append(CloudLayer(caption="True surface", color=_shaded(true), coord=true.point))
     return CloudPictures(name=one.shape.name, coord=true.point, layers=tuple(layers), note=note)

@@ -51,13 +51,16 @@ class ViewPictures:
 class CloudLayer:
     """One way to colour a cloud, with the words under it, and boxes drawn over it where there are any.
 
-    ``coord`` is that of another cloud to be drawn here instead, for which the colours are then; None: the picture's.
+    Attributes:
+        coord: of another cloud to be drawn here instead, for which the colours are then; None: the picture's.
+        predicted: whether it shows what a model says, and not input or truth.
     """
 
     caption: str
     color: Float[np.ndarray, "points 3"]
     boxes: BoxLines | None = None
     coord: Float[np.ndarray, "points 3"] | None = None
+    predicted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +112,10 @@ def segmented_cloud(
         layers=(
             CloudLayer(caption="Input colours", color=color),
             CloudLayer(caption="True classes", color=label_colors(truth, colors)),
-            CloudLayer(caption="Predicted classes", color=label_colors(prediction, colors)),
-            CloudLayer(caption=f"Mistakes in red: {share:.1f} % of labelled points", color=marks),
+            CloudLayer(caption="Predicted classes", color=label_colors(prediction, colors), predicted=True),
+            CloudLayer(
+                caption=f"Mistakes in red: {share:.1f} % of labelled points", color=marks, predicted=True
+            ),
         ),
         legend=legend + unlabelled,
     )
