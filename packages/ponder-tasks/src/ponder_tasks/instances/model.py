@@ -17,7 +17,6 @@ from ponder_tasks.instances.proposals import PointPredictions, proposal_overlaps
 from ponder_tasks.instances.scorer import ProposalScorer
 from ponder_tasks.instances.targets import InstanceTargets, instance_targets
 from ponder_tasks.instances.things import thing_classes
-from ponder_tasks.output_layer import OutputLayer
 from ponder_tasks.recipe import InstanceRecipe
 from ponder_tasks.segment.losses import segmentation_losses
 
@@ -49,7 +48,7 @@ class InstanceModel(nn.Module):
         self.norm = nn.BatchNorm1d(channels, affine=False) if self.frozen else nn.Identity()
         self.semantic_head = nn.Linear(channels, len(class_names))
         self.offset_head = nn.Sequential(
-            nn.Linear(channels, channels), nn.BatchNorm1d(channels), nn.ReLU(), OutputLayer(channels, 3)
+            nn.Linear(channels, channels), nn.BatchNorm1d(channels), nn.ReLU(), nn.Linear(channels, 3)
         )
         self.scorer = ProposalScorer(channels, recipe.scorer, recipe.encoder)
         self.things: Bool[Tensor, " classes"]
