@@ -32,7 +32,7 @@ def test_an_ill_typed_option_is_named(ponder: Ponder) -> None:
 
 
 def test_a_missing_argument_is_named(ponder: Ponder) -> None:
-    assert "missing argument 'RUN'" in error_line(ponder("eval"))
+    assert "missing argument 'RUN...'" in error_line(ponder("eval"))
 
 
 def test_the_option_debug_counts_wherever_it_stands(ponder: Ponder) -> None:

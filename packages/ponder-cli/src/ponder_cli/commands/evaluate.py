@@ -61,7 +61,7 @@ def evaluate(
     device: OneDevice = NamedDevice.cpu,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
-    """Measure a run on its held-out scenes; several runs, the folds of a cross-validation, together."""
+    """Measure a run, or several folds together, on held-out scenes."""
     if (export is None) != (out is None):
         raise ValueError("--export and --out go together: --export says which files, --out where to")
     from ponder_tasks.evaluation import EvaluationOptions, evaluate_run
