@@ -54,7 +54,7 @@ class Slot:
             self.process.join()
         name = self.run.name if self.run else "a run"
         if self.process.exitcode == -signal.SIGTERM:
-            return Stopped(f"{name} had not taken a step")
+            return Stopped(f"{name} was not at a step, and goes on from its last checkpoint if it has one")
         words = (
             f"the process of {name} ended with exit code {self.process.exitcode}; if memory ran out, take fewer runs "
             "--at-once; the same command goes on from here"
