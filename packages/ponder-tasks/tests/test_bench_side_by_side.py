@@ -1,9 +1,13 @@
 """Runs side by side: the same figures as one by one, and what happens when they stop or fail."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import torch
 from ponder_tasks.bench.bench import BenchEnd, run_bench
 from ponder_tasks.bench.plan import Plan, plan_of_share
 from ponder_tasks.bench.running import BenchStopped
+from ponder_tasks.bench.side_by_side import SideBySide
 from ponder_tasks.bench.suite import Suite
 from ponder_tasks.failure import RemoteTraceback
 from tiny_bench import silently, tiny_suite
@@ -73,3 +78,59 @@ def test_an_error_of_a_run_is_raised_here(tmp_path: Path) -> None:
         run(plan_of_share(alone, 0.5, 1, at_once=2), tmp_path, [])
     assert isinstance(caught.value.__cause__, RemoteTraceback)
     assert "bring_to_end" in str(caught.value.__cause__)
+
+
+def test_a_process_that_dies_is_told_and_the_others_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, told = plan_of_share(suite_of_long_pretraining(), 1.0, 1, at_once=1), []
+    monkeypatch.setattr("ponder_tasks.bench.side_by_side.SECONDS_BETWEEN_LINES", 0.0)
+
+    def kill_at_work(line: str) -> None:
+        told.append(line)
+        if re.search(r"before-0 at step [1-9]", line):
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    side_by_side = SideBySide(plan, tmp_path, command="ponder bench tiny", prepare=tuple, tell=kill_at_work)
+    with pytest.raises(ChildProcessError, match=r"before-0 ended with exit code -9; if memory ran out, take fewer"):
+        side_by_side.run()
+    assert not multiprocessing.active_children()
+
+
+ORPHAN = """
+import multiprocessing, sys
+from pathlib import Path
+import ponder_tasks.bench.side_by_side as side_by_side
+from ponder_tasks.bench.plan import plan_of_share
+from test_bench_side_by_side import suite_of_long_pretraining
+
+def tell(line):
+    print(line, *(process.pid for process in multiprocessing.active_children()), flush=True)
+
+if __name__ == "__main__":
+    side_by_side.SECONDS_BETWEEN_LINES = 0.0
+    plan = plan_of_share(suite_of_long_pretraining(), 1.0, 1, at_once=1)
+    side_by_side.SideBySide(plan, Path(sys.argv[1]), command="tiny", prepare=tuple, tell=tell).run()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for the process in /proc")
+def test_the_death_of_its_parent_makes_a_run_save_and_end(tmp_path: Path) -> None:
+    script, output = tmp_path / "orphan.py", tmp_path / "bench"
+    script.write_text(ORPHAN, encoding="utf-8")
+    output.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, str(script), str(output)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        at_work = next(line for line in parent.stdout if re.search(r"before-0 at step [1-9]", line))
+        parent.kill()
+    child = int(at_work.split()[-1])
+    for _ in range(300):
+        if not Path(f"/proc/{child}").exists():
+            break
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()
+    (checkpoint,) = (output / "before-0" / "checkpoints").iterdir()
+    assert 1 <= int(checkpoint.name.removeprefix("step-")) < 30

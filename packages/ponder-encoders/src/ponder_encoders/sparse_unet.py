@@ -57,6 +57,11 @@ class SparseUNetConfig(BaseModel):
         le=1,
         description="share of each batch in the running statistics; short runs want more than 0.01",
     )
+    hypercolumns: bool = Field(
+        default=False,
+        description="a point's features are what all decoder stages found at it, from coarse to fine, instead of what "
+        "the last one found",
+    )
     backend: BackendName = Field(
         default="auto", description="what computes sparse convolutions; see available_backends()"
     )
@@ -144,6 +149,8 @@ class SparseUNet(nn.Module):
     own dataset's: see :class:`~ponder_encoders.condition_norm.ConditionNorm`. With ``config.context_channels``
     there is a learned context of each, ``context_table``, which adapts them.
 
+    With ``config.hypercolumns`` (Hariharan et al., 2015) nothing is added to the network; more of it is given out.
+
     Args:
         config: the sizes.
         generator: source of the initial weights; PyTorch's default where not given.
@@ -193,7 +200,8 @@ class SparseUNet(nn.Module):
     @property
     def out_channels(self) -> int:
         """Channels of each point's feature."""
-        return self.config.channels[-1]
+        decoder = self.config.channels[self.config.stages :]
+        return sum(decoder) if self.config.hypercolumns else decoder[-1]
 
     def forward(
         self, batch: PointBatch, condition: str | Sequence[str] | None = None
@@ -234,6 +242,8 @@ class SparseUNet(nn.Module):
 
     def encode_decode(self, tensor: SparseTensor, conditions: SceneConditions | None = None) -> SparseTensor:
         """The network itself, on features already in the order of their cells."""
+        if self.config.hypercolumns:
+            return hypercolumns(list(self.stages(tensor, conditions))[-self.config.stages :])
         if runs_in_place(self, tensor, conditions):
             return encode_decode_in_place(self, tensor, conditions)
         for stage in self.stages(tensor, conditions):
@@ -311,3 +321,16 @@ class SparseUNet(nn.Module):
         network = cls(SparseUNetConfig.of_published(published.sizes, backend), generator=torch.Generator())
         published.load_into(network.state_dict(keep_vars=True))
         return network
+
+
+def hypercolumns(stages: Sequence[SparseTensor]) -> SparseTensor:
+    """The cells of the last stage with the features of all, each from the cell that a fine one lies in.
+
+    Args:
+        stages: from coarse to fine, each on cells of half the size of those before it.
+    """
+    coarse, *finer = stages
+    for stage in finer:
+        above = coarse.features.index_select(0, stage.cells.children().parent)
+        coarse = stage.with_features(torch.cat([above, stage.features], dim=1))
+    return coarse

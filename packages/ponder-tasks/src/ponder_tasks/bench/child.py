@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -57,18 +57,22 @@ Message = Step | Said | Stopped | Finished | Failure
 
 
 class ConnectionListener(SilentListener):
-    """Sends steps and words to the other process."""
+    """Sends steps and words to the other process; where that has died, nobody listens, and the run goes on to save."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def stepped(self, report: StepReport) -> None:
         """Send the step's number."""
-        self._connection.send(Step(report.step))
+        self._send(Step(report.step))
 
     def said(self, message: str) -> None:
         """Pass the message on."""
-        self._connection.send(Said(message))
+        self._send(Said(message))
+
+    def _send(self, message: Message) -> None:
+        with suppress(ConnectionError):
+            self._connection.send(message)
 
 
 def serve(connection: Connection, prepare: Callable[[], object]) -> None:
