@@ -52,6 +52,30 @@ def test_one_feature_for_each_point_and_gradients_for_all(
         assert parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_hypercolumns_are_what_each_decoder_stage_found_where_a_point_lies(
+    backend: SparseBackend, make_batch: MakeBatch, training: bool
+) -> None:
+    plain, batch = tiny_unet(backend=backend.name).train(training), make_batch()
+    unet = SparseUNet(plain.config.model_copy(update={"hypercolumns": True})).train(training)
+    unet.load_state_dict(plain.state_dict())
+    features = unet(batch)
+    assert features.shape == (100, unet.out_channels) == (100, 12 + 10)
+    torch.testing.assert_close(features[:, 12:], plain(batch))
+
+    # Statistics have moved once more in training, but normalise nothing there.
+    coarse = plain.stage_features(batch)[3]
+    where = coarse.cells.scene_and_coordinates()
+    found = {(int(scene), *cell.tolist()): row for row, (scene, cell) in enumerate(zip(*where, strict=True))}
+    scene_of_row = torch.searchsorted(batch.offsets, torch.arange(100), right=True)
+    for row in range(100):
+        cell = (int(scene_of_row[row]), *(batch.grid_coord[row] // 2).tolist())
+        torch.testing.assert_close(features[row, :12], coarse.features[found[cell]])
+
+    features.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in unet.parameters())
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000))
 def test_rows_come_back_in_the_order_they_came(make_batch: MakeBatch, seed: int) -> None:
