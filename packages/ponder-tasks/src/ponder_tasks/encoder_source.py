@@ -42,7 +42,7 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
     """Return ``recipe`` starting from the encoder in ``source``, with the norms of ``condition`` where it has several.
 
     A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe, and only
-    the choice of the backend stays the recipe's. A recipe whose own encoder has conditions trains on all of these
+    the choices of the backend and of what is read off the decoder (``hypercolumns``) stay the recipe's. A recipe whose own encoder has conditions trains on all of these
     datasets together and keeps their norms apart; the trained one must have norms for the same.
 
     Raises:
@@ -67,7 +67,8 @@ def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) 
         return with_volume_source(recipe, weights, source)
     assert isinstance(recipe, PointFinetuneRecipe), "all other tasks have a SparseUNet"
     trained = point_recipe(weights)
-    encoder = trained.encoder.model_copy(update={"backend": recipe.encoder.backend})
+    own = {"backend": recipe.encoder.backend, "hypercolumns": recipe.encoder.hypercolumns}
+    encoder = trained.encoder.model_copy(update=own)
     check_channels(encoder, recipe.encoder.in_channels, source)
     if recipe.encoder.conditions:
         _check_same_conditions(encoder, recipe.encoder, condition, source)
