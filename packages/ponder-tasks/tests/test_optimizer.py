@@ -80,9 +80,3 @@ def test_muon_leaves_output_layers_to_adamw():
     features = torch.randn(1000, 48)
     moved = (features @ (output.detach() - before).T).norm(dim=1).mean()
     assert moved > 0.1, "metres for features of unit size"
-
-
-def test_only_muon_decays_to_the_start():
-    assert OptimizerConfig(kind="muon", decay_to_start=True).decay_to_start
-    with pytest.raises(ValueError, match="decay_to_start is true but kind is adamw"):
-        OptimizerConfig(kind="adamw", decay_to_start=True)

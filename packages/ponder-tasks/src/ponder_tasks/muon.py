@@ -65,7 +65,6 @@ class Muon(Optimizer):
         vector_learning_rate: of everything else.
         momentum: of the matrices, in Nesterov's form.
         weight_decay: decoupled, times the learning rate of each; not of vectors.
-        decay_to_start: matrices decay towards where they were at the first step instead of towards zero.
         betas: of AdamW.
         leave: parameters that AdamW takes although they are matrices: those of output layers.
     """
@@ -78,7 +77,6 @@ class Muon(Optimizer):
         vector_learning_rate: float,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        decay_to_start: bool = False,
         betas: tuple[float, float] = (0.9, 0.95),
         leave: Collection[nn.Parameter] = (),
     ) -> None:
@@ -91,12 +89,7 @@ class Muon(Optimizer):
             {"params": matrices, "lr": learning_rate, "matrices": True},
             {"params": vectors, "lr": vector_learning_rate, "matrices": False},
         ]
-        defaults = {
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "decay_to_start": decay_to_start,
-            "betas": betas,
-        }
+        defaults = {"momentum": momentum, "weight_decay": weight_decay, "betas": betas}
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
@@ -117,16 +110,10 @@ class Muon(Optimizer):
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-            if group["decay_to_start"]:
-                state["start"] = parameter.clone()
         velocity = state["momentum"].lerp_(grad, 1 - group["momentum"])
         step = orthogonalise(as_matrix(grad.lerp(velocity, group["momentum"])))
         pace = (max(step.shape) / min(step.shape)) ** 0.5
-        decay = group["lr"] * group["weight_decay"]
-        if group["decay_to_start"]:
-            parameter.lerp_(state["start"], decay)
-        else:
-            parameter.mul_(1 - decay)
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.sub_(step.reshape(parameter.shape), alpha=group["lr"] * pace)
 
     def _move_vector(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -29,25 +29,12 @@ class OptimizerConfig(BaseModel):
         description="learning rates of the encoder over those of the rest: below 1 it forgets less",
     )
     weight_decay: float = Field(default=1e-2, ge=0)
-    decay_to_start: bool = Field(
-        default=False,
-        description="weight decay pulls matrices towards where training began instead of towards zero, so that "
-        "fine-tuning forgets less (L2-SP, Li et al., 2018); of Muon alone",
-    )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD and Muon")
     warmup_fraction: float = Field(
         default=0.05, gt=0, lt=1, description="share of the steps that climb to the peak"
     )
     initial_divisor: PositiveFloat = Field(default=10.0, description="peak / first learning rate")
     final_divisor: PositiveFloat = Field(default=1e4, description="first / last learning rate")
-
-    @model_validator(mode="after")
-    def _only_muon_knows_the_start(self) -> "OptimizerConfig":
-        if self.decay_to_start and self.kind != "muon":
-            raise ValueError(
-                f"decay_to_start is true but kind is {self.kind}: only muon decays towards the start; set it to false"
-            )
-        return self
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
@@ -81,7 +68,6 @@ def _optimizer(
             vector_learning_rate=config.vector_learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
-            decay_to_start=config.decay_to_start,
             leave=outputs,
         )
     return AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
