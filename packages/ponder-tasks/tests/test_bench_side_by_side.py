@@ -93,7 +93,9 @@ def test_a_process_that_dies_is_told_and_the_others_save(
                 process.kill()
 
     side_by_side = SideBySide(plan, tmp_path, command="ponder bench tiny", prepare=tuple, tell=kill_at_work)
-    with pytest.raises(ChildProcessError, match=r"before-0 ended with exit code -9; if memory ran out, take fewer"):
+    with pytest.raises(
+        ChildProcessError, match=r"before-0 ended with exit code -9; if memory ran out, take fewer"
+    ):
         side_by_side.run()
     assert not multiprocessing.active_children()
 

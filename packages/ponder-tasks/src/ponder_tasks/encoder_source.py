@@ -41,9 +41,10 @@ RecipeType = TypeVar("RecipeType", bound=FinetuneRecipe)
 def with_encoder(recipe: RecipeType, source: str, condition: str | None = None) -> RecipeType:
     """Return ``recipe`` starting from the encoder in ``source``, with the norms of ``condition`` where it has several.
 
-    A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe, and only
-    the choices of the backend and of what is read off the decoder (``hypercolumns``) stay the recipe's. A recipe whose own encoder has conditions trains on all of these
-    datasets together and keeps their norms apart; the trained one must have norms for the same.
+    A trained encoder brings its architecture and the grid it was trained on; both replace those of the recipe. The
+    choices of the backend and of what is read off the decoder (``hypercolumns``) stay the recipe's. A recipe whose
+    own encoder has conditions trains on all of these datasets together and keeps their norms apart; the trained one
+    must have norms for the same.
 
     Raises:
         ValueError: when ``source`` holds no readable checkpoint, the condition is missing, unknown or unwanted, or the
