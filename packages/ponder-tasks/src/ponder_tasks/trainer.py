@@ -8,6 +8,7 @@ same steps as one that was never stopped.
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,6 +41,7 @@ from ponder_tasks.recipe import TrainerConfig, TrainingRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.scene_order import seeded_generator
 from ponder_tasks.settling import settle_norms
+from ponder_tasks.sole_writer import sole_writer
 
 
 @runtime_checkable
@@ -119,8 +121,8 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     The folder is made only once the task's first batch was built, so bad input leaves nothing behind.
 
     Raises:
-        ValueError: for bad input, a run folder that exists already (or, with ``resume``, does not), or a
-            loss that is not finite.
+        ValueError: for bad input, a run folder that exists already (or, with ``resume``, does not), or that another
+            process is at work in, or a loss that is not finite.
         ChildProcessError: when a process that prepares batches has died.
     """
     config = task.recipe.trainer
@@ -129,9 +131,10 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     fabric.launch()
     learner = _learner(task, fabric)
     first = step = _restore(task, path, learner) if resume else 0
-    with _loader(task, learner, first, listener) as batches:
-        batches.look_ahead()
-        folder = _open_folder(task, path, learner, first, command=command, resume=resume)
+    with (
+        _batches(task, learner, first, listener) as batches,
+        _folder(task, path, learner, first, command=command, resume=resume) as folder,
+    ):
         started = time.monotonic()
         listener.started(_start(task, fabric, path, first))
         with GracefulStop() as stop, Journal(folder, listener) as journal:
@@ -265,16 +268,27 @@ def _loader(task: Task, learner: Learner, first: int, listener: TrainingListener
     return BatchLoader(sequence, first=first, workers=workers, broken=broken)
 
 
-def _open_folder(
+@contextmanager
+def _batches(task: Task, learner: Learner, first: int, listener: TrainingListener) -> Iterator[BatchLoader]:
+    """Give the loader, its first batch built: what is wrong with the data has shown before anything is written."""
+    with _loader(task, learner, first, listener) as batches:
+        batches.look_ahead()
+        yield batches
+
+
+@contextmanager
+def _folder(
     task: Task, path: Path, learner: Learner, first: int, *, command: str, resume: bool
-) -> RunFolder | None:
+) -> Iterator[RunFolder | None]:
+    """Give the run's folder, which nobody else writes in meanwhile; nothing to all processes but the first."""
     if learner.fabric.global_rank != 0:
-        return None
-    if not resume:
-        return RunFolder.create(path, task.recipe, command)
-    folder = RunFolder.open(path)
-    folder.forget_after(first)
-    return folder
+        yield None
+        return
+    folder = RunFolder.open(path) if resume else RunFolder.create(path, task.recipe, command)
+    with sole_writer(path):
+        if resume:
+            folder.forget_after(first)
+        yield folder
 
 
 def _start(task: Task, fabric: Fabric, path: Path, first: int) -> TrainingStart:

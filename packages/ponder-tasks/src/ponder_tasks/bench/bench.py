@@ -18,6 +18,7 @@ from ponder_tasks.bench.scores import Result, read_results
 from ponder_tasks.bench.side_by_side import SideBySide
 from ponder_tasks.bench.table import json_table, markdown_ablation, markdown_table
 from ponder_tasks.run_folder import installed_versions, write_atomically
+from ponder_tasks.sole_writer import sole_writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,11 @@ def run_bench(
 
     Raises:
         BenchStopped: when a signal stopped a run after it had saved.
-        ValueError: when ``output`` holds runs of another plan, or data cannot be read.
+        ValueError: when ``output`` holds runs of another plan, another benchmark is at work there, or data cannot be
+            read.
     """
     output.mkdir(parents=True, exist_ok=True)
-    with _clocked(output):
+    with sole_writer(output), _clocked(output):
         if plan.at_once > 1:
             SideBySide(plan, output, command=command, prepare=prepare, tell=tell).run()
         else:
