@@ -3,8 +3,8 @@
 For each seed: pre-train ``rooms-features`` (no labels), then train in four ways, each pair for the same number of
 steps: ``rooms-semseg``, all weights, from scratch and from the pre-trained encoder, with the labels of two rooms; and
 ``rooms-probe``, a linear layer on all decoder stages of a random and of the pre-trained encoder, both frozen, with the
-labels of 24 rooms (a linear layer on two alone learns which colours these two happen to have). Every run is judged on the same sixteen rooms
-that no training has seen.
+labels of 24 rooms (a linear layer on two alone learns which colours these two happen to have). Every run is judged on
+the same sixteen rooms that no training has seen.
 
     uv run python benchmarks/label_efficiency.py --output runs/label-efficiency
 

@@ -88,7 +88,7 @@ def test_outputs_and_gradients_are_the_published_ones(
 def test_prefixes_are_stripped(prefix: str) -> None:
     state = small_state_dict()
     unet = SparseUNet.from_published({prefix + name: value for name, value in state.items()})
-    others = {"backend", "norm_momentum", "renormalise", "conditions", "context_channels"}
+    others = {"backend", "norm_momentum", "renormalise", "conditions", "context_channels", "hypercolumns"}
     assert unet.config.model_dump(exclude=others) == {
         "in_channels": 3,
         "base_channels": 4,
