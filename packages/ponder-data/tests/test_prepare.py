@@ -132,6 +132,7 @@ def test_only_what_is_missing_or_changed_is_prepared(tmp_path: Path) -> None:
     assert_same(opened(tmp_path / "cache")[0].coord, opened(tmp_path / "cache")[1].coord)
 
 
+@pytest.mark.slow
 def test_killed_in_mid_way_and_resumed_it_gives_the_same_files(tmp_path: Path) -> None:
     root, cache, program = tmp_path / "scans", tmp_path / "cache", tmp_path / "program.py"
     write_scans(root, 4, points=60)

@@ -53,6 +53,7 @@ def psnr(color: Tensor | None, truth: Tensor) -> float:
     return -10 * (color - truth).square().mean().log10().item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("density", [NeusConfig(), VolsdfConfig(), UnisurfConfig()], ids=lambda c: c.kind)
 def test_views_of_a_scene_are_learned(density: NeusConfig | VolsdfConfig | UnisurfConfig) -> None:
     torch.manual_seed(0)
