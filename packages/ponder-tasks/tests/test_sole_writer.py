@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from ponder_tasks.bench.bench import run_bench
 from ponder_tasks.bench.plan import plan_of_share
+from ponder_tasks.bench.running import bring_to_end
 from ponder_tasks.listener import SilentListener
 from ponder_tasks.pretrain.task import run_pretraining
+from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.sole_writer import sole_writer
 from tiny_bench import silently, tiny_suite
 
@@ -56,3 +58,11 @@ def test_a_second_benchmark_leaves_the_runs_of_the_first(tmp_path: Path) -> None
     with sole_writer(tmp_path), pytest.raises(ValueError, match="another process is at work"):
         run_bench(plan, tmp_path, command="ponder bench tiny", listening=silently, tell=print)
     assert (run / "recipe.yaml").read_text(encoding="utf-8") == "being written"
+
+
+def test_a_run_that_a_killed_benchmark_left_at_work_is_not_deleted(tmp_path: Path) -> None:
+    (before,) = tiny_suite().pretrainings
+    folder = RunFolder.create(tmp_path / "before-0", before.recipe, "ponder bench tiny")
+    with sole_writer(folder.path), pytest.raises(ValueError, match="another process is at work"):
+        bring_to_end(before.recipe, folder.path, command="ponder bench tiny", listening=silently)
+    assert folder.recipe_file.is_file()

@@ -2,7 +2,7 @@
 
 ``recipe.yaml`` repeats the run, ``run.json`` holds the command and versions, ``metrics.jsonl`` one record a line,
 ``tensorboard/`` the same as TensorBoard events, ``checkpoints/`` the weights, ``summary.json`` the closing
-measurements and ``report.html`` the pictures.
+measurements and ``report.html`` the pictures. ``.lock`` is held while a process is at work there.
 """
 
 import datetime

@@ -16,6 +16,7 @@ from ponder_tasks.pretrain.task import run_pretraining
 from ponder_tasks.recipe import FinetuneRecipe, PretrainingRecipe
 from ponder_tasks.report.wording import duration
 from ponder_tasks.run_folder import RunFolder, write_atomically
+from ponder_tasks.sole_writer import sole_writer
 
 TIMES_FILE = "bench.json"
 
@@ -80,12 +81,14 @@ def bring_to_end(
 
     Raises:
         BenchStopped: when a signal stopped it.
-        ValueError: when a run of another recipe is there.
+        ValueError: when a run of another recipe is there, or another process is at work on this one.
     """
     if is_finished(recipe, path):
         return
     resume = any((path / "checkpoints").glob("step-*"))
     if not resume and (path / "recipe.yaml").is_file():
+        with sole_writer(path):
+            pass  # the process of a killed benchmark may still be saving
         shutil.rmtree(path)  # killed before its first checkpoint: there is nothing to go on from
     before, started = seconds_of(path), time.monotonic()
     with listening() as listener:
