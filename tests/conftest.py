@@ -1,6 +1,7 @@
 """What the tests across packages share: the program run as its user runs it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,13 +28,25 @@ def run_ponder(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="session")
-def ponder_in() -> Ponder:
-    """Return a function that runs ``ponder WORD...`` in the folder that it is given first."""
-    return run_ponder
-
-
 @pytest.fixture
 def ponder(tmp_path: Path) -> Ponder:
     """Return a function that runs ``ponder WORD...`` in a folder of its own."""
     return partial(run_ponder, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of runs that holds ``rooms-1``, pre-trained for four steps; to be copied, not changed."""
+    from tiny import TINY_PRETRAIN, set_options  # found once its folder is on the path
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    done = run_ponder(folder, "pretrain", "rooms", "--steps", "4", *set_options(TINY_PRETRAIN))
+    assert done.returncode == 0, done.stderr
+    return folder / "runs"
+
+
+@pytest.fixture
+def pretrained(made_once: Path, tmp_path: Path) -> Path:
+    """Return a pre-trained run of the test's own, ``runs/rooms-1``."""
+    shutil.copytree(made_once, tmp_path / "runs")
+    return tmp_path / "runs" / "rooms-1"

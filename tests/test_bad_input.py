@@ -1,6 +1,5 @@
 """Bad input: one readable line that says what, where and what to do; exit code 2; nothing half-written."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,18 +90,9 @@ def test_an_unknown_recipe(ponder):
     assert_refused(ponder("pretrain", "rom"), "rom", "rooms")
 
 
-@pytest.fixture(scope="module")
-def made_once(ponder_in, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pretrained")
-    done = ponder_in(folder, "pretrain", "rooms", "--steps", "1", *set_options(TINY_PRETRAIN))
-    assert done.returncode == 0, done.stderr
-    return folder / "runs"
-
-
 @pytest.fixture
-def checkpoint(made_once, tmp_path) -> Path:
-    shutil.copytree(made_once, tmp_path / "runs")
-    return next((tmp_path / "runs" / "rooms-1" / "checkpoints").glob("step-*"))
+def checkpoint(pretrained) -> Path:
+    return next((pretrained / "checkpoints").glob("step-*"))
 
 
 def test_a_truncated_checkpoint(ponder, tmp_path, checkpoint):

@@ -1,27 +1,11 @@
 """The main job as a user does it: pretrain, finetune, eval, encode, compare, from the command line."""
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
-from tiny import TINY_PRETRAIN, TINY_SEGMENT, set_options
-
-
-@pytest.fixture(scope="module")
-def made_once(ponder_in, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pretrained")
-    done = ponder_in(folder, "pretrain", "rooms", "--steps", "4", *set_options(TINY_PRETRAIN))
-    assert done.returncode == 0, done.stderr
-    return folder / "runs"
-
-
-@pytest.fixture
-def pretrained(made_once, tmp_path) -> Path:
-    shutil.copytree(made_once, tmp_path / "runs")
-    return tmp_path / "runs" / "rooms-1"
+from tiny import TINY_SEGMENT, set_options
 
 
 def test_pretrain_leaves_everything_a_run_folder_promises(pretrained):

@@ -33,7 +33,7 @@ AtOnce = Annotated[
     typer.Option(
         "--at-once",
         metavar="N",
-        help="Runs at work at once, each with one thread on a core of its own; 1: one by one, with all threads; best on a GPU.",
+        help="Runs at work at once, each with one thread on a core of its own; 1: one by one, all threads or a GPU.",
     ),
 ]
 Output = Annotated[
