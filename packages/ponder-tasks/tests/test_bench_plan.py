@@ -62,7 +62,7 @@ def test_real_rooms_are_never_on_both_sides(scans: Path) -> None:
         assert seen <= {"scene0000", "scene0001", "scene0002", "scene0003"}
         assert isinstance(pretraining.recipe, PretrainRecipe)
         assert pretraining.recipe.labels is None
-    assert rooms_of(suite.pretrainings[1].recipe.train_data) == set(TRAINING_ROOMS)
+    assert rooms_of(suite.pretrainings[0].recipe.train_data) == set(TRAINING_ROOMS)
     detection = by_name["scans-detection"].recipe
     assert isinstance(detection, DetectRecipe)
     assert len(detection.classes) == 18
@@ -90,7 +90,7 @@ def test_without_scans_the_page_says_so_and_a_missing_room_is_told(scans: Path) 
 
 def test_every_comparison_is_two_runs_that_differ_in_the_encoder_only(scans: Path) -> None:
     plan = plan_of_share(indoor_suite(scans), 0.5, 3)
-    assert len(plan.runs) == len({run.name for run in plan.runs}) == 3 * (2 + 7 * 2)
+    assert len(plan.runs) == len({run.name for run in plan.runs}) == 3 * (1 + 7 * 2)
     started: set[str] = set()
     for run in plan.runs:
         assert run.follows is None or run.follows in started
@@ -107,8 +107,8 @@ def test_every_comparison_is_two_runs_that_differ_in_the_encoder_only(scans: Pat
         next(run for run in plan.runs if run.name == "rooms-segmentation-scratch-1").recipe.trainer.steps
         == 75
     )
-    real = [run.follows for run in plan.runs if run.name.startswith("scans-") and run.follows]
-    assert {name.rsplit("-", 1)[0] for name in real} == {"pretrain-scans"}
+    followed = {run.follows.rsplit("-", 1)[0] for run in plan.runs if run.follows}
+    assert followed == {"pretrain-both"}, "one encoder for all tasks"
 
 
 def fitting(suite: Suite, minutes: float, seeds: int | None = None) -> Plan:
@@ -145,8 +145,8 @@ def test_only_chooses_tasks_and_what_they_need(scans: Path) -> None:
     names = [one.name for one in suite.only(["segmentation"]).comparisons]
     assert names == ["rooms-segmentation", "scans-segmentation-1", "scans-segmentation-4"]
     one = suite.only(["scans-detection"])
-    assert [p.name for p in one.pretrainings] == ["pretrain-scans"]
-    assert [p.name for p in suite.only(["instances"]).pretrainings] == ["pretrain-rooms"]
+    assert [p.name for p in one.pretrainings] == ["pretrain-both"]
+    assert [p.name for p in indoor_suite(None).only(["instances"]).pretrainings] == ["pretrain-rooms"]
     assert suite.only([]) is suite
     with pytest.raises(ValueError, match=r"--only segment: .* it has detection, instances, reconstruction"):
         suite.only(["segment"])

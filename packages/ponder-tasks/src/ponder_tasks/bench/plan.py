@@ -11,7 +11,7 @@ Arm = Literal["scratch", "pretrained"]
 ARMS: tuple[Arm, Arm] = ("scratch", "pretrained")
 
 SEEDS = 3
-LEAST_SHARE = 0.3
+LEAST_SHARE = 0.25
 """Rather than take a smaller share than this of the recipes' steps, a plan has fewer seeds."""
 
 LEAST_STEPS = 2
@@ -58,7 +58,7 @@ def make_plan(suite: Suite, *, budget: float, seeds: int | None = None, at_once:
     """Return the plan of ``suite`` that takes at most ``budget`` seconds by its estimate.
 
     All runs take the same share of their recipes' steps, at most all of them. Without ``seeds`` there are 3, or fewer
-    where otherwise that share would be less than 0.3.
+    where otherwise that share would be less than 0.25.
 
     Raises:
         ValueError: when not even the least fits.

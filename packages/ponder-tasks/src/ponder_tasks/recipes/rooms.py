@@ -26,6 +26,15 @@ def small_encoder() -> SparseUNetConfig:
     return SparseUNetConfig.small().model_copy(update={"renormalise": True, "norm_momentum": 0.1})
 
 
+def small_task_encoder() -> SparseUNetConfig:
+    """The same for a task from labels, which reads all stages of the decoder (decision 0027).
+
+    A gradient comes to the coarse stages at once, not through all those behind them: after some dozens of steps
+    instances and boxes are found several times as well, and from a pre-trained encoder more of what it knows is read.
+    """
+    return small_encoder().model_copy(update={"hypercolumns": True})
+
+
 def small_renderer() -> RendererConfig:
     """A renderer for rooms: cells of about 12 cm, NeuS with 48 + 16 samples."""
     return RendererConfig(

@@ -6,7 +6,7 @@ from ponder_encoders import PointNet2Config
 from ponder_tasks.detect.losses import DetectionLossConfig
 from ponder_tasks.detect.votenet import VoteNetConfig
 from ponder_tasks.recipe import DetectRecipe, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
+from ponder_tasks.recipes.rooms import small_optimizer, small_task_encoder
 from ponder_tasks.recipes.rooms_semseg import FIRST_LABELLED_ROOM
 
 FURNITURE = ("table", "chair", "sofa", "bed", "shelf", "cabinet", "lamp", "plant", "screen")
@@ -30,7 +30,7 @@ def rooms_detect() -> DetectRecipe:
         sample=SampleConfig(
             grid_size=0.08, augmentation=AugmentationConfig(rotate_z=10.0, tilt=0.0, color=color)
         ),
-        encoder=small_encoder(),
+        encoder=small_task_encoder(),
         classes=FURNITURE,
         votenet=VoteNetConfig(
             seeds=1024,

@@ -5,7 +5,7 @@ from ponder_data import AugmentationConfig, ColorJitterConfig, SampleConfig, Syn
 from ponder_tasks.instances.proposals import GroupingConfig
 from ponder_tasks.instances.scorer import ScorerConfig
 from ponder_tasks.recipe import InstanceRecipe, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
+from ponder_tasks.recipes.rooms import small_optimizer, small_task_encoder
 from ponder_tasks.recipes.rooms_semseg import FIRST_LABELLED_ROOM
 
 
@@ -27,7 +27,7 @@ def rooms_instances() -> InstanceRecipe:
             ),
         ),
         stuff=("floor", "wall", "ceiling"),
-        encoder=small_encoder(),
+        encoder=small_task_encoder(),
         grouping=GroupingConfig(radius=0.12, minimum_points=10),
         scorer=ScorerConfig(cell=0.08),
         optimizer=small_optimizer(),

@@ -20,7 +20,6 @@ def rooms_probe() -> SegmentRecipe:
         "description": "judge a frozen encoder by a linear layer, trained on the labels of 24 procedural rooms",
         "train_data": recipe.train_data.model_copy(update={"scenes": 24}),
         "sample": recipe.sample.model_copy(update={"augmentation": augmentation}),
-        "encoder": recipe.encoder.model_copy(update={"hypercolumns": True}),
         "freeze_encoder": True,
         # A linear layer alone wants larger steps than a whole network.
         "optimizer": OptimizerConfig(kind="adamw", learning_rate=3e-2, weight_decay=1e-2),

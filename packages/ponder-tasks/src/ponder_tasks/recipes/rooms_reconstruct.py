@@ -4,7 +4,7 @@ from ponder_data import FurnitureShapesConfig, SampleConfig
 from ponder_render import DenseNetConfig
 
 from ponder_tasks.recipe import ReconstructRecipe, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
+from ponder_tasks.recipes.rooms import small_optimizer, small_task_encoder
 from ponder_tasks.reconstruct.config import ReconstructionNetworkConfig
 
 
@@ -17,7 +17,7 @@ def rooms_reconstruct() -> ReconstructRecipe:
         train_data=FurnitureShapesConfig(split="train", shapes=104),
         val_data=FurnitureShapesConfig(split="val", shapes=13),
         sample=SampleConfig.evaluation(grid_size=0.08),
-        encoder=small_encoder(),
+        encoder=small_task_encoder(),
         network=ReconstructionNetworkConfig(
             point_channels=16, dense=DenseNetConfig(kind="unet", channels=16, projected_channels=None)
         ),

@@ -3,7 +3,7 @@
 from ponder_data import AugmentationConfig, ColorJitterConfig, SampleConfig, SyntheticRoomsConfig
 
 from ponder_tasks.recipe import SegmentRecipe, TrainerConfig
-from ponder_tasks.recipes.rooms import small_encoder, small_optimizer
+from ponder_tasks.recipes.rooms import small_optimizer, small_task_encoder
 
 FIRST_LABELLED_ROOM = 1000
 """The labelled rooms are none of those that ``rooms`` pre-trains on."""
@@ -27,7 +27,7 @@ def rooms_semseg() -> SegmentRecipe:
                 color=ColorJitterConfig(brightness=0.2, contrast=0.3, noise=0.05, hue=1.0, drop=0.3)
             ),
         ),
-        encoder=small_encoder(),
+        encoder=small_task_encoder(),
         optimizer=small_optimizer(),
         trainer=TrainerConfig(steps=150, batch_size=2, checkpoint_every=50),
     )
