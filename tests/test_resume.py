@@ -18,10 +18,14 @@ def totals(run: Path) -> dict[int, float]:
     return {r["step"]: r["total"] for r in records if r["kind"] == "train"}
 
 
-def start(folder: Path, name: str, workers: int = 0) -> subprocess.Popen[str]:
-    """Start a run in a session of its own, so that its workers can be found and signalled with it."""
+def start_pretraining(folder: Path, name: str, workers: int = 0) -> subprocess.Popen[str]:
     words = ["pretrain", "rooms", "--name", name, "--steps", str(STEPS), *set_options(TINY_PRETRAIN)]
     words += ["--set", "trainer.checkpoint_every=2", "--set", f"trainer.workers={workers}"]
+    return start(folder, *words)
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start ``ponder WORD...`` in a session of its own, so that its processes can be found and signalled with it."""
     return subprocess.Popen(
         [sys.executable, "-m", "ponder_cli", *words],
         cwd=folder,
@@ -60,10 +64,10 @@ def stop_after_step(process: subprocess.Popen[str], run: Path, step: int, number
 
 
 def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
-    whole = start(tmp_path, "whole")
+    whole = start_pretraining(tmp_path, "whole")
     whole.communicate(timeout=240)
     assert whole.returncode == 0
-    killed = start(tmp_path, "killed", workers=2)
+    killed = start_pretraining(tmp_path, "killed", workers=2)
     stop_after_step(killed, tmp_path / "runs" / "killed", 4, signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 30
@@ -82,7 +86,7 @@ def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):
 
 
 def test_a_terminated_run_saves_and_says_how_to_go_on(ponder, tmp_path):
-    process = start(tmp_path, "stopped", workers=2)
+    process = start_pretraining(tmp_path, "stopped", workers=2)
     _, stderr = stop_after_step(process, tmp_path / "runs" / "stopped", 2, signal.SIGTERM)
     assert process.returncode == 130, stderr
     assert "--resume" in stderr

@@ -69,7 +69,7 @@ class TrainingRequest:
 
 
 def close(end: "TrainingEnd", *, subcommand: str, next_commands: Sequence[str]) -> None:
-    """Print the closing table of a run.
+    """Print the closing table of a run; of several processes that trained together, the first alone does.
 
     Raises:
         typer.Exit: with code 130 when a signal stopped the run after it had saved.
@@ -79,6 +79,8 @@ def close(end: "TrainingEnd", *, subcommand: str, next_commands: Sequence[str]) 
 
     from ponder_cli.closing import interruption, print_closing
 
+    if end.rank != 0:
+        return  # with exit code 0: after any other, the first process would be killed while it is still at it
     if end.interrupted:
         print_note(interruption(end, subcommand))
         raise typer.Exit(INTERRUPTED)

@@ -65,7 +65,10 @@ class Validation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEnd:
-    """Announced once at the end; ``interrupted`` when a signal stopped the run after saving."""
+    """Announced once at the end; ``interrupted`` when a signal stopped the run after saving.
+
+    Of several processes that train together, only the first (``rank`` 0) has measurements and a report.
+    """
 
     run: Path
     step: int
@@ -73,6 +76,7 @@ class TrainingEnd:
     measurements: tuple[Measurement, ...]
     interrupted: bool
     report: Path | None
+    rank: int = 0
 
 
 @runtime_checkable

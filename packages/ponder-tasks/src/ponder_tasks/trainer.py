@@ -37,6 +37,7 @@ from ponder_tasks.listener import (
 )
 from ponder_tasks.loading import BatchLoader, worker_count
 from ponder_tasks.optimizer import build_optimizer, build_schedule
+from ponder_tasks.processes import in_any_process, mean_over_processes, open_fabric
 from ponder_tasks.recipe import TrainerConfig, TrainingRecipe
 from ponder_tasks.run_folder import RunFolder
 from ponder_tasks.scene_order import seeded_generator
@@ -127,7 +128,7 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
     """
     config = task.recipe.trainer
     check_device(config.accelerator)
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices)
+    fabric = open_fabric(config)
     fabric.launch()
     learner = _learner(task, fabric)
     first = step = _restore(task, path, learner) if resume else 0
@@ -136,16 +137,19 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
         _folder(task, path, learner, first, command=command, resume=resume) as folder,
     ):
         started = time.monotonic()
-        listener.started(_start(task, fabric, path, first))
+        if folder:
+            listener.started(_start(task, fabric, path, first))
         with GracefulStop() as stop, Journal(folder, listener) as journal:
             learner.model.train()  # by the task's own train(), which may hold parts of it in evaluation mode
-            while step < config.steps and not stop.requested:
+            stopped = in_any_process(fabric, stop.requested)
+            while step < config.steps and not stopped:
                 report = take_step(learner, batches, step)
                 step += 1
                 journal.step(report)
                 if config.validate_every and step % config.validate_every == 0 and step < config.steps:
                     journal.validation(Validation(step=step, measurements=_validate(task, learner)))
-                if folder and step < config.steps and (step % config.checkpoint_every == 0 or stop.requested):
+                stopped = in_any_process(fabric, stop.requested)
+                if folder and step < config.steps and (step % config.checkpoint_every == 0 or stopped):
                     _save(task, folder, learner, step)
             interrupted = step < config.steps
             measurements: tuple[Measurement, ...] = ()
@@ -162,6 +166,7 @@ def train(task: Task, path: Path, *, command: str, listener: TrainingListener, r
         measurements=measurements,
         interrupted=interrupted,
         report=folder.report_file if folder and not interrupted else None,
+        rank=fabric.global_rank,
     )
     if folder:
         listener.ended(end)
@@ -197,11 +202,12 @@ def take_step(learner: Learner, batches: Iterator[TrainingBatch], step: int) -> 
     learning_rate = float(learner.schedule.get_last_lr()[0])
     learner.optimizer.step()
     learner.schedule.step()
+    total, terms = mean_losses(fabric, taken)
     seconds = time.monotonic() - started
     return StepReport(
         step=step + 1,
-        total=sum(float(losses.total.detach()) for losses in taken) / len(taken),
-        losses=mean_losses(taken),
+        total=total,
+        losses=terms,
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
         points_per_second=points * fabric.world_size / seconds,
@@ -210,10 +216,13 @@ def take_step(learner: Learner, batches: Iterator[TrainingBatch], step: int) -> 
     )
 
 
-def mean_losses(taken: Sequence[Losses]) -> tuple[tuple[str, float], ...]:
-    """Return each term's unweighted mean over the batches of a step."""
+def mean_losses(fabric: Fabric, taken: Sequence[Losses]) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """Return the weighted total and each term's unweighted mean over the batches of a step, those of all processes."""
     named = [losses.named() for losses in taken]
-    return tuple((name, sum(values[name] for values in named) / len(named)) for name in named[0])
+    totals = [float(losses.total.detach()) for losses in taken]
+    sums = [sum(totals), *(sum(values[name] for values in named) for name in named[0])]
+    total, *means = mean_over_processes(fabric, [value / len(taken) for value in sums])
+    return total, tuple(zip(named[0], means, strict=True))
 
 
 def check_finite(losses: Losses, step: int) -> None:
