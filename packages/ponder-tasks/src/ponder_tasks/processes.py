@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ponder_tasks.training_config import TrainerConfig
 
