@@ -1,40 +1,21 @@
 """Runs that are stopped go on as if they never had been."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from started import start, stop_after_step, totals
 from tiny import TINY_PRETRAIN, set_options
 
 STEPS = 12
-
-
-def totals(run: Path) -> dict[int, float]:
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return {r["step"]: r["total"] for r in records if r["kind"] == "train"}
 
 
 def start_pretraining(folder: Path, name: str, workers: int = 0) -> subprocess.Popen[str]:
     words = ["pretrain", "rooms", "--name", name, "--steps", str(STEPS), *set_options(TINY_PRETRAIN)]
     words += ["--set", "trainer.checkpoint_every=2", "--set", f"trainer.workers={workers}"]
     return start(folder, *words)
-
-
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Start ``ponder WORD...`` in a session of its own, so that its processes can be found and signalled with it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ponder_cli", *words],
-        cwd=folder,
-        env={**os.environ, "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def session(number: int) -> list[int]:
@@ -48,19 +29,6 @@ def session(number: int) -> list[int]:
         if int(own) == number and state != "Z":
             found.append(int(stat.parent.name))
     return found
-
-
-def stop_after_step(process: subprocess.Popen[str], run: Path, step: int, number: int) -> tuple[str, str]:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        if (run / "checkpoints" / f"step-{step:06d}").is_dir():
-            if number == signal.SIGKILL:
-                process.kill()
-            else:
-                os.killpg(process.pid, number)  # as a terminal's Ctrl-C or a scheduler does
-            break
-        time.sleep(0.01)
-    return process.communicate(timeout=240)
 
 
 def test_a_killed_run_ends_with_the_very_same_loss(ponder, tmp_path):

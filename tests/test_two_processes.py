@@ -11,7 +11,7 @@ from ponder_tasks.overrides import apply_overrides
 from ponder_tasks.recipe import PretrainRecipe
 from ponder_tasks.recipes import get_recipe
 from ponder_tasks.scene_config import MixPartConfig, MixtureConfig
-from test_resume import start, stop_after_step, totals
+from started import start, stop_after_step, totals
 from tiny import TINY_PRETRAIN, TINY_SEGMENT, set_options
 
 TWO = ("trainer.devices=2", "trainer.accelerator=cpu", "trainer.batch_size=1")

@@ -66,6 +66,10 @@ def test_real_rooms_are_never_on_both_sides(scans: Path) -> None:
     detection = by_name["scans-detection"].recipe
     assert isinstance(detection, DetectRecipe)
     assert len(detection.classes) == 18
+    reading_the_last_stage = {
+        one.name for one in suite.comparisons if not one.recipe.model_dump()["encoder"]["hypercolumns"]
+    }
+    assert reading_the_last_stage == {"scans-segmentation-1", "scans-segmentation-4"}  # decision 0027
     assert not {"wall", "floor"} & set(detection.classes)
 
 

@@ -164,7 +164,7 @@ def _scans_comparisons(data: Path, pretraining: str) -> tuple[Comparison, ...]:
 def scans_semseg(data: Path, rooms: tuple[str, ...]) -> SegmentRecipe:
     """Return ``rooms-semseg`` on the real scans of ``rooms``, judged by those of the test rooms.
 
-    Here only the decoder's last stage is read: with all of them, few real rooms were learned by heart (decision 0027).
+    Here only the decoder's last stage is read: with all of them, few real rooms taught less (decision 0027).
     """
     changes = {
         "name": f"scans-semseg-{len(rooms)}",

@@ -29,8 +29,8 @@ def small_encoder() -> SparseUNetConfig:
 def small_task_encoder() -> SparseUNetConfig:
     """The same for a task from labels, which reads all stages of the decoder (decision 0027).
 
-    A gradient comes to the coarse stages at once, not through all those behind them: after some dozens of steps
-    instances and boxes are found several times as well, and from a pre-trained encoder more of what it knows is read.
+    After some dozens of steps, instances and boxes are then found several times as well, and of a pre-trained encoder
+    more is read of what it knows.
     """
     return small_encoder().model_copy(update={"hypercolumns": True})
 
